@@ -1,0 +1,1 @@
+"""The Spanboard application: traces in, answers out."""
