@@ -1,0 +1,73 @@
+"""Small request filters: receivers' Host headers, extra headers, languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asgiref.sync import iscoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.middleware.locale import LocaleMiddleware
+from django.utils.decorators import sync_and_async_middleware
+
+RECEIVERS = ("/v1/traces", "/api/v2/spans")
+Handler = Callable[[HttpRequest], HttpResponse]
+
+
+@sync_and_async_middleware
+def receiver_hosts(get_response: Handler) -> Handler:
+    """Let the receivers accept any Host header.
+
+    Proxies address a collector by a cluster's name or a name with underscores,
+    which Django refuses. The receivers read no cookie and answer with no page,
+    so a foreign name does no harm there.
+    """
+
+    def rename(request: HttpRequest) -> None:
+        if request.path_info in RECEIVERS:
+            request.META["HTTP_HOST"] = "localhost"
+            request.META.pop("HTTP_X_FORWARDED_HOST", None)
+
+    if iscoroutinefunction(get_response):
+
+        async def later(request: HttpRequest) -> HttpResponse:
+            rename(request)
+            return await get_response(request)
+
+        return later  # type: ignore[return-value]  # Django types no async handler
+
+    def now(request: HttpRequest) -> HttpResponse:
+        rename(request)
+        return get_response(request)
+
+    return now
+
+
+@sync_and_async_middleware
+def extra_headers(get_response: Handler) -> Handler:
+    """Headers that Django sets none of: no features, no sharing of resources."""
+
+    def add(response: HttpResponse) -> HttpResponse:
+        response.headers.setdefault(
+            "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
+        )
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        return response
+
+    if iscoroutinefunction(get_response):
+
+        async def later(request: HttpRequest) -> HttpResponse:
+            return add(await get_response(request))
+
+        return later  # type: ignore[return-value]  # Django types no async handler
+
+    def now(request: HttpRequest) -> HttpResponse:
+        return add(get_response(request))
+
+    return now
+
+
+class Languages(LocaleMiddleware):
+    """The reader's language: the cookie of the language switch, else the browser's."""
+
+
+languages = Languages

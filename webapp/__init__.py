@@ -1,0 +1,5 @@
+"""The Django project: settings, URLs, ASGI and Celery; nothing else."""
+
+from webapp.celery import app as celery_app
+
+__all__ = ["celery_app"]

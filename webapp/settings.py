@@ -1,0 +1,301 @@
+"""All settings, read once from the environment; docs/settings.md explains each."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from webapp.env import env_bool, env_float, env_int, env_list, env_secret, env_str
+from webapp.static import digest_of
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOOPBACK_NAMES = ["127.0.0.1", "localhost", "[::1]"]
+
+DEBUG = env_bool("SPANBOARD_DEBUG", False)
+SPANBOARD_DATA_DIR = Path(
+    env_str("SPANBOARD_DATA_DIR")
+    or env_str("XDG_DATA_HOME", str(Path.home() / ".local/share")) + "/spanboard"
+).expanduser()
+SPANBOARD_HOST = env_str("SPANBOARD_HOST", "127.0.0.1")
+SPANBOARD_PORT = env_int("SPANBOARD_PORT", 8765, 1)
+
+
+def _secret_key() -> str:
+    """The key from the environment, else one kept in the data directory."""
+    given = env_secret("SPANBOARD_SECRET_KEY")
+    if given:
+        return given
+    path = SPANBOARD_DATA_DIR / "secret.key"
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        key = secrets.token_urlsafe(48)
+    except OSError as problem:
+        raise ImproperlyConfigured(
+            f"{path} can not be read ({problem.strerror}). Choose another folder "
+            "with --data-dir or SPANBOARD_DATA_DIR."
+        ) from problem
+    try:
+        SPANBOARD_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with path.open("x", encoding="ascii") as file:
+            path.chmod(0o600)
+            file.write(key)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as problem:
+        raise ImproperlyConfigured(
+            f"The data directory {SPANBOARD_DATA_DIR} can not be written "
+            f"({problem.strerror}). Choose another with --data-dir or "
+            "SPANBOARD_DATA_DIR."
+        ) from problem
+    return key
+
+
+SECRET_KEY = _secret_key()
+
+
+def _database(url: str) -> dict[str, object]:
+    """A Django database from ``postgresql://user:pw@host:port/name`` or nothing."""
+    if not url:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": SPANBOARD_DATA_DIR / "spanboard.sqlite3",
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+                "init_command": (
+                    "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
+                    "PRAGMA cache_size=-65536;PRAGMA temp_store=MEMORY;"
+                ),
+            },
+        }
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(
+            "SPANBOARD_DATABASE_URL must begin with postgresql://; without it "
+            "SQLite in the data directory is used."
+        )
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DATABASES = {"default": _database(env_secret("SPANBOARD_DATABASE_URL"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+SPANBOARD_BASE_PATH = env_str("SPANBOARD_BASE_PATH").strip("/")
+FORCE_SCRIPT_NAME = f"/{SPANBOARD_BASE_PATH}" if SPANBOARD_BASE_PATH else None
+SPANBOARD_PUBLIC_URL = env_str("SPANBOARD_PUBLIC_URL").rstrip("/")
+SPANBOARD_ALLOWED_HOSTS = env_list("SPANBOARD_ALLOWED_HOSTS")
+if "*" in SPANBOARD_ALLOWED_HOSTS:
+    raise ImproperlyConfigured(
+        "SPANBOARD_ALLOWED_HOSTS must name hosts; '*' would let any site reach "
+        "this one through a visitor's browser."
+    )
+ALLOWED_HOSTS = [*LOOPBACK_NAMES, *SPANBOARD_ALLOWED_HOSTS]
+if SPANBOARD_HOST not in {"0.0.0.0", "::", *ALLOWED_HOSTS}:
+    ALLOWED_HOSTS.append(SPANBOARD_HOST)
+if SPANBOARD_PUBLIC_URL:
+    ALLOWED_HOSTS.append(urlsplit(SPANBOARD_PUBLIC_URL).hostname or "")
+CSRF_TRUSTED_ORIGINS = [
+    f"{parts.scheme}://{parts.netloc}"
+    for parts in [urlsplit(SPANBOARD_PUBLIC_URL)]
+    if parts.scheme
+]
+CSRF_COOKIE_NAME = "spanboard_csrf"
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_HTTPONLY = False
+CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
+
+# Where traces come from
+SPANBOARD_JAEGER_URL = env_str("SPANBOARD_JAEGER_URL")
+SPANBOARD_JAEGER_TOKEN = env_secret("SPANBOARD_JAEGER_TOKEN")
+SPANBOARD_JAEGER_USER = env_str("SPANBOARD_JAEGER_USER")
+SPANBOARD_JAEGER_PASSWORD = env_secret("SPANBOARD_JAEGER_PASSWORD")
+SPANBOARD_JAEGER_HEADERS = env_secret("SPANBOARD_JAEGER_HEADERS")
+SPANBOARD_JAEGER_CA = env_str("SPANBOARD_JAEGER_CA")
+SPANBOARD_JAEGER_INSECURE_TLS = env_bool("SPANBOARD_JAEGER_INSECURE_TLS", False)
+SPANBOARD_JAEGER_TIMEOUT_SECONDS = env_float(
+    "SPANBOARD_JAEGER_TIMEOUT_SECONDS", 20.0, 0.1
+)
+SPANBOARD_JAEGER_MAX_BYTES = env_int("SPANBOARD_JAEGER_MAX_BYTES", 256 * 2**20, 1024)
+SPANBOARD_LOOKBACK_SECONDS = env_int("SPANBOARD_LOOKBACK_SECONDS", 3600, 1)
+SPANBOARD_POLL_SECONDS = env_float("SPANBOARD_POLL_SECONDS", 1.0, 0.1)
+SPANBOARD_PULL_LIMIT = env_int("SPANBOARD_PULL_LIMIT", 200, 2)
+SPANBOARD_DEMO = env_bool("SPANBOARD_DEMO", True)
+
+# What is kept
+SPANBOARD_RETENTION_DAYS = env_float("SPANBOARD_RETENTION_DAYS", 7.0)
+SPANBOARD_RETENTION_TRACES = env_int("SPANBOARD_RETENTION_TRACES", 1_000_000, 1)
+SPANBOARD_RETENTION_BYTES = env_int("SPANBOARD_RETENTION_BYTES", 4 * 2**30, 2**20)
+SPANBOARD_ROLLUP_DAYS = env_float("SPANBOARD_ROLLUP_DAYS", 30.0)
+SPANBOARD_GROWING_SECONDS = env_float("SPANBOARD_GROWING_SECONDS", 10.0)
+SPANBOARD_SKEW_MAX_SECONDS = env_float("SPANBOARD_SKEW_MAX_SECONDS", 60.0)
+
+# What may come in
+SPANBOARD_UPLOAD_MAX_BYTES = env_int("SPANBOARD_UPLOAD_MAX_BYTES", 128 * 2**20, 1024)
+SPANBOARD_OTLP_MAX_BYTES = env_int("SPANBOARD_OTLP_MAX_BYTES", 16 * 2**20, 1024)
+SPANBOARD_OTLP_MAX_INFLATED_BYTES = env_int(
+    "SPANBOARD_OTLP_MAX_INFLATED_BYTES", 64 * 2**20, 1024
+)
+SPANBOARD_OTLP_MAX_WAITING = env_int("SPANBOARD_OTLP_MAX_WAITING", 64, 1)
+DATA_UPLOAD_MAX_MEMORY_SIZE = SPANBOARD_UPLOAD_MAX_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+
+# What may go out
+SPANBOARD_SHARE_DAYS = env_int("SPANBOARD_SHARE_DAYS", 7, 1)
+SPANBOARD_SHARE_DAYS_MAX = env_int("SPANBOARD_SHARE_DAYS_MAX", 400, 1)
+
+# The parts that differ between embedded and production
+SPANBOARD_BROKER_URL = env_secret("SPANBOARD_BROKER_URL")
+SPANBOARD_CHANNEL_LAYER_URL = env_secret("SPANBOARD_CHANNEL_LAYER_URL")
+CELERY_BROKER_URL = SPANBOARD_BROKER_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {} if SPANBOARD_BROKER_URL else {"polling_interval": 0.02}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "poll-sources": {
+        "task": "dashboard.tasks.poll_sources",
+        "schedule": SPANBOARD_POLL_SECONDS,
+        "options": {"expires": max(5.0, SPANBOARD_POLL_SECONDS)},
+    },
+    "settle-traces": {
+        "task": "dashboard.tasks.settle_traces",
+        "schedule": 2.0,
+        "options": {"expires": 10.0},
+    },
+    "fold-rollups": {
+        "task": "dashboard.tasks.fold_rollups",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "enforce-retention": {
+        "task": "dashboard.tasks.enforce_retention",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "expire-shares": {
+        "task": "dashboard.tasks.expire_shares",
+        "schedule": 300.0,
+        "options": {"expires": 300.0},
+    },
+}
+if SPANBOARD_CHANNEL_LAYER_URL:
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [SPANBOARD_CHANNEL_LAYER_URL]},
+        }
+    }
+else:
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "dashboard",
+]
+MIDDLEWARE = [
+    "dashboard.middleware.receiver_hosts",
+    "django.middleware.security.SecurityMiddleware",
+    "dashboard.middleware.extra_headers",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "dashboard.middleware.languages",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "style-src-attr": [UNSAFE_INLINE],
+        "img-src": [SELF, "data:", "blob:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [SELF],
+        "object-src": [NONE],
+    }
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+
+ROOT_URLCONF = "webapp.urls"
+ASGI_APPLICATION = "webapp.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": False,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csrf",
+                "django.template.context_processors.i18n",
+                "dashboard.context.frame",
+            ],
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    ["django.template.loaders.filesystem.Loader"],
+                )
+            ],
+        },
+    }
+]
+STATIC_DIGEST = digest_of(BASE_DIR / "static")
+STATIC_URL = f"static/{STATIC_DIGEST}/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = SPANBOARD_DATA_DIR / "static" / STATIC_DIGEST
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+SPANBOARD_LOG_LEVEL = env_str("SPANBOARD_LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "dashboard": {"level": SPANBOARD_LOG_LEVEL},
+        "django.request": {"level": "ERROR"},
+        "celery": {"level": "WARNING"},
+        "uvicorn": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
+    },
+}
