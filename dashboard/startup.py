@@ -94,9 +94,7 @@ def prepare_database() -> None:
         executor = MigrationExecutor(connection)
         known = set(executor.loader.disk_migrations)
         applied = set(executor.loader.applied_migrations)
-        unknown = sorted(
-            name for app, name in applied - known if app == "dashboard"
-        )
+        unknown = sorted(name for app, name in applied - known if app == "dashboard")
         if unknown:
             raise CannotStart(
                 f"The database {name} was written by a newer Spanboard (it has "

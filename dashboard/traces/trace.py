@@ -115,10 +115,14 @@ class Trace:
     clock-skew correction is kept apart in ``skew_ns`` (to be added when drawn).
     """
 
-    trace_id: str  # lowercase hex as in the source, e.g. "4bf92f3577b34da6a3ce929d0e0e4736"
+    trace_id: (
+        str  # lowercase hex as in the source, e.g. "4bf92f3577b34da6a3ce929d0e0e4736"
+    )
     span_ids: list[str]  # lowercase hex, e.g. "00f067aa0ba902b7"
     parent_ids: list[str]  # span id of the only same-trace CHILD_OF reference, or ""
-    references: dict[int, tuple[Reference, ...]]  # all references of rows with other shapes
+    references: dict[
+        int, tuple[Reference, ...]
+    ]  # all references of rows with other shapes
     start_ns: Int64
     duration_ns: Int64
     service: Int32  # index into services

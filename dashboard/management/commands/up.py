@@ -25,13 +25,6 @@ from dashboard.startup import (
 )
 
 log = logging.getLogger(__name__)
-OPTION_VARIABLES = {
-    "--port": "SPANBOARD_PORT",
-    "--host": "SPANBOARD_HOST",
-    "--data-dir": "SPANBOARD_DATA_DIR",
-    "--jaeger": "SPANBOARD_JAEGER_URL",
-    "--base-path": "SPANBOARD_BASE_PATH",
-}
 
 
 class Command(BaseCommand):
@@ -92,7 +85,9 @@ class Command(BaseCommand):
             celery = EmbeddedCelery(current_app._get_current_object())
         stop = threading.Event()
         shown = f"[{host}]" if ":" in host else host
-        base = f"/{settings.SPANBOARD_BASE_PATH}" if settings.SPANBOARD_BASE_PATH else ""
+        base = (
+            f"/{settings.SPANBOARD_BASE_PATH}" if settings.SPANBOARD_BASE_PATH else ""
+        )
         url = f"http://{shown}:{port}{base}/"
         try:
             asyncio.run(self._run(sock, url, celery, demo_wanted, stop))
@@ -115,10 +110,11 @@ class Command(BaseCommand):
         stop: threading.Event,
     ) -> None:
         import uvicorn
+        from django.utils.module_loading import import_string
 
         from dashboard.live.events import use_loop
-        from webapp_asgi import application
 
+        application = import_string(settings.ASGI_APPLICATION)
         use_loop(asyncio.get_running_loop())
         config = uvicorn.Config(
             application,

@@ -1,0 +1,111 @@
+"""Details of one span: tags and logs, kept as JSON bytes until somebody looks.
+
+The bytes are one JSON object. ``tags`` are Jaeger's key/type/value objects,
+``logs`` are Jaeger's (``timestamp`` in microseconds), ``events`` are the same
+with ``at_ns`` in nanoseconds, ``warnings`` the source's own words.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+
+from dashboard.traces.trace import Log, SpanDetails, Tag
+
+TYPES = {"string", "bool", "int64", "float64", "binary"}
+
+
+def read_details(raw: bytes) -> SpanDetails:
+    """Decode one span's details; what can not be read is shown as text."""
+    if not raw:
+        return SpanDetails()
+    found: Any
+    try:
+        found = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        try:
+            found = json.loads(raw.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            text = raw[:10_000].decode("utf-8", "replace")
+            return SpanDetails(tags=(Tag("unreadable", "string", text),))
+    if not isinstance(found, dict):
+        return SpanDetails()
+    logs = [_log(entry, "timestamp", 1_000) for entry in _list(found.get("logs"))]
+    logs += [_log(entry, "at_ns", 1) for entry in _list(found.get("events"))]
+    logs.sort(key=lambda log: log.at_ns)
+    return SpanDetails(
+        tags=read_tags(found.get("tags")),
+        logs=tuple(logs),
+        warnings=tuple(str(text) for text in _list(found.get("warnings"))),
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _log(entry: Any, key: str, unit_ns: int) -> Log:
+    if not isinstance(entry, dict):
+        return Log(0, (Tag("unreadable", "string", str(entry)),))
+    at = entry.get(key)
+    try:
+        at_ns = int(at) * unit_ns if at is not None else 0
+    except (TypeError, ValueError, OverflowError):
+        at_ns = 0
+    return Log(at_ns, read_tags(entry.get("fields")))
+
+
+def read_tags(value: Any) -> tuple[Tag, ...]:
+    """Tags of a decoded list of key/type/value objects; odd members are text."""
+    tags = []
+    for entry in _list(value):
+        if not isinstance(entry, dict):
+            tags.append(Tag("unreadable", "string", str(entry)))
+            continue
+        content = entry.get("value")
+        kind = entry.get("type")
+        if not isinstance(kind, str) or kind.lower() not in TYPES:
+            kind = _type_of(content)
+        tags.append(Tag(str(entry.get("key", "")), kind.lower(), content))
+    return tuple(tags)
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        return "int64"
+    if isinstance(value, float):
+        return "float64"
+    return "string"
+
+
+def write_details(details: SpanDetails) -> bytes:
+    """Encode details; the inverse of ``read_details``."""
+    content: dict[str, Any] = {}
+    if details.tags:
+        content["tags"] = [tag_object(tag) for tag in details.tags]
+    if details.logs:
+        content["events"] = [
+            {"at_ns": log.at_ns, "fields": [tag_object(tag) for tag in log.fields]}
+            for log in details.logs
+        ]
+    if details.warnings:
+        content["warnings"] = list(details.warnings)
+    return encode(content) if content else b""
+
+
+def tag_object(tag: Tag) -> dict[str, Any]:
+    """A tag as Jaeger writes it."""
+    return {"key": tag.key, "type": tag.type, "value": tag.value}
+
+
+def encode(content: Any) -> bytes:
+    """Valid UTF-8 JSON of anything decoded; lone surrogates become U+FFFD."""
+    try:
+        return msgspec.json.encode(content)
+    except (UnicodeEncodeError, TypeError, OverflowError):
+        text = json.dumps(content, ensure_ascii=False, default=str)
+        return text.encode("utf-8", "replace")

@@ -1,0 +1,23 @@
+"""Errors that a source or a body of traces may cause."""
+
+from __future__ import annotations
+
+
+class SourceError(Exception):
+    """Something about a source; the text says what happened and what to do."""
+
+
+class SourceUnavailable(SourceError):
+    """The backend can not be reached or answers with a fault of its own."""
+
+
+class SourceTimeout(SourceUnavailable):
+    """The backend did not answer in time."""
+
+
+class TraceNotFound(SourceError):
+    """The backend holds no trace of this id."""
+
+
+class BadTracePayload(SourceError):
+    """A body that holds no readable traces."""
