@@ -1,0 +1,1 @@
+"""Where traces come from; one folder a backend."""

@@ -1,0 +1,117 @@
+"""Recognises what a body of traces is, by its content, and decodes it."""
+
+from __future__ import annotations
+
+import zlib
+
+from dashboard.sources.jaeger.parse import parse_v1
+from dashboard.sources.otlp.parse import parse_json, parse_protobuf
+from dashboard.sources.zipkin.parse import parse_v2
+from dashboard.traces.builder import Decoded
+from dashboard.traces.errors import BadTracePayload
+
+DEFAULT_MAX_BYTES = 1024 * 2**20
+PARSERS = {
+    "jaeger": parse_v1,
+    "otlp-json": parse_json,
+    "otlp": parse_json,
+    "otlp-protobuf": parse_protobuf,
+    "zipkin": parse_v2,
+    "tempo": parse_json,
+}
+HEAD = 4096
+
+
+def inflate(body: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
+    """The body without gzip, at most ``max_bytes``.
+
+    Raises ``BadTracePayload`` for broken gzip and for one that grows too large.
+    """
+    if body[:2] != b"\x1f\x8b":
+        return body
+    parts = []
+    left = max_bytes + 1
+    rest = body
+    try:
+        while rest[:2] == b"\x1f\x8b":
+            machine = zlib.decompressobj(31)
+            part = machine.decompress(rest, left)
+            parts.append(part)
+            left -= len(part)
+            if left <= 0 or machine.unconsumed_tail:
+                raise BadTracePayload(
+                    f"The compressed body grows beyond {max_bytes // 2**20} MiB. "
+                    "Split it, or raise the limit in the settings."
+                )
+            if not machine.eof:
+                raise BadTracePayload("The gzip body is cut off. Send it again.")
+            rest = machine.unused_data
+    except zlib.error as problem:
+        raise BadTracePayload(f"The gzip body is broken ({problem}).") from problem
+    return b"".join(parts)
+
+
+def recognise(body: bytes) -> str:
+    """The format of a plain body: a key of ``PARSERS``.
+
+    Raises ``BadTracePayload`` where it is none that Spanboard reads.
+    """
+    head = body[:HEAD].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not head:
+        raise BadTracePayload("The body is empty.")
+    if head[:1] == b"<":
+        raise BadTracePayload(
+            "This is a web page, not traces. Check the address, or whether a "
+            "sign-in page answered instead."
+        )
+    if head[:1] not in (b"{", b"["):
+        if body[:1] == b"\x0a":
+            return "otlp-protobuf"
+        raise BadTracePayload(
+            "The format is not known. Spanboard reads Jaeger JSON, OTLP JSON, JSON "
+            "lines and protobuf, Zipkin v2 JSON and Tempo's JSON."
+        )
+    if b'"resourceSpans"' in head or b'"resource_spans"' in head:
+        return "otlp-json"
+    if b'"batches"' in head:
+        return "tempo"
+    jaeger = b'"spanID"' in head or b'"traceID"' in head or b'"processes"' in head
+    if jaeger or (head[:1] == b"{" and b'"data"' in head):
+        return "jaeger"
+    if b'"traceId"' in head and (b'"id"' in head or b'"annotations"' in head):
+        return "zipkin"
+    if b'"resourceSpans"' in body:
+        return "otlp-json"
+    if b'"traceID"' in body or b'"spans"' in head:
+        return "jaeger"
+    if b'"traceId"' in body:
+        return "zipkin"
+    if head.rstrip() in (b"[]", b"{}"):
+        return "jaeger"
+    raise BadTracePayload(
+        "The JSON holds no traces that Spanboard knows: Jaeger's, OTLP's, "
+        "Zipkin v2's or Tempo's."
+    )
+
+
+def decode(
+    body: bytes, *, format: str = "", max_bytes: int = DEFAULT_MAX_BYTES
+) -> Decoded:
+    """Traces of a body in any known format, plain or gzip.
+
+    ``format`` forces one of ``jaeger``, ``otlp-json``, ``otlp-protobuf``,
+    ``zipkin``, ``tempo``. Raises ``BadTracePayload`` with what to do.
+    """
+    plain = inflate(body, max_bytes)
+    if len(plain) > max_bytes:
+        raise BadTracePayload(
+            f"The body is larger than {max_bytes // 2**20} MiB. Split it, or raise "
+            "the limit in the settings."
+        )
+    name = format or recognise(plain)
+    parser = PARSERS.get(name)
+    if parser is None:
+        raise BadTracePayload(
+            f"There is no format “{name}”. Choose one of {', '.join(PARSERS)}."
+        )
+    return parser(plain.removeprefix(b"\xef\xbb\xbf"))

@@ -1,0 +1,1 @@
+"""Jaeger: its JSON and its two query APIs."""

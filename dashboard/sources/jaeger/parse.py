@@ -1,0 +1,367 @@
+"""Jaeger's v1 JSON into traces: a strict fast path, a tolerant one behind it."""
+
+from __future__ import annotations
+
+import gc
+import json
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct, field
+
+from dashboard.traces.builder import Decoded, Problem, TraceBuilder
+from dashboard.traces.details import encode, read_tags
+from dashboard.traces.errors import BadTracePayload
+from dashboard.traces.trace import Reference, Trace
+
+EMPTY = (b"", b"null", b"[]")
+
+
+class JaegerReference(Struct, gc=False):
+    """A reference as Jaeger writes it."""
+
+    refType: str = "CHILD_OF"
+    traceID: str = ""
+    spanID: str = ""
+    tags: Any = None
+
+
+class JaegerTag(Struct, gc=False):
+    """A tag, without its type."""
+
+    key: str = ""
+    value: Any = None
+
+
+class JaegerSpan(Struct, gc=False):
+    """A span whose tags and logs stay undecoded."""
+
+    traceID: str
+    spanID: str
+    startTime: int
+    operationName: str = ""
+    duration: int = 0
+    references: list[JaegerReference] | None = None
+    tags: Raw = field(default_factory=Raw)
+    logs: Raw = field(default_factory=Raw)
+    processID: str = ""
+    process: Any = None
+    warnings: Any = None
+
+
+class JaegerTrace(Struct, gc=False):
+    """A trace of Jaeger's."""
+
+    traceID: str = ""
+    spans: list[JaegerSpan] | None = None
+    processes: dict[str, Any] | None = None
+
+
+class Envelope(Struct, gc=False):
+    """The answer around the traces; each stays undecoded at first."""
+
+    data: list[Raw] | None = None
+    errors: Any = None
+
+
+_envelope = msgspec.json.Decoder(Envelope)
+_raw_list = msgspec.json.Decoder(list[Raw])
+_trace = msgspec.json.Decoder(JaegerTrace)
+_tags = msgspec.json.Decoder(list[JaegerTag])
+_span = msgspec.json.Decoder(JaegerSpan)
+
+
+def parse_v1(body: bytes) -> Decoded:
+    """Traces of a Jaeger answer, download or list.
+
+    Takes ``{"data": [...]}``, ``{"data": {...}}``, a list of traces or one
+    trace. Raises ``BadTracePayload`` when the body is no such JSON.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return _parse(body)
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _parse(body: bytes) -> Decoded:
+    problems: list[Problem] = []
+    traces: list[Trace] = []
+    for raw in _split(body, problems):
+        try:
+            found = _trace.decode(raw)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            trace = _tolerant(raw, problems, len(traces))
+        else:
+            trace = _build(found)
+        if trace is not None and len(trace):
+            traces.append(trace)
+    return Decoded(traces, problems, "jaeger")
+
+
+def _split(body: bytes, problems: list[Problem]) -> list[Any]:
+    """The traces of a body, undecoded where the body is strict JSON."""
+    try:
+        start = body.lstrip()[:1]
+        if start == b"[":
+            return list(_raw_list.decode(body))
+        envelope = _envelope.decode(body)
+        if envelope.data is not None:
+            return list(envelope.data)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        pass  # the tolerant reader below takes it
+    found = tolerant_json(body)
+    if isinstance(found, dict) and "data" in found:
+        found = found["data"]
+    if found is None:
+        return []
+    if isinstance(found, dict):
+        found = [found]
+    if not isinstance(found, list):
+        raise BadTracePayload(
+            "The body is JSON but holds no traces: expected Jaeger's "
+            '{"data": [...]}, a list of traces or one trace.'
+        )
+    return found
+
+
+def tolerant_json(body: bytes) -> Any:
+    """Decode JSON that may hold NaN, lone surrogates or bad UTF-8.
+
+    Raises ``BadTracePayload`` with the place where the text stops being JSON.
+    """
+    try:
+        return json.loads(body.decode("utf-8", "replace"))
+    except RecursionError:
+        raise BadTracePayload("The JSON is nested too deeply to be read.") from None
+    except ValueError as problem:
+        raise BadTracePayload(
+            f"The body is not whole JSON ({problem}). It may have been cut off, or "
+            "be something else than traces."
+        ) from problem
+
+
+def _build(found: JaegerTrace) -> Trace | None:
+    spans = found.spans or []
+    trace_id = (found.traceID or (spans[0].traceID if spans else "")).lower()
+    builder = TraceBuilder(trace_id)
+    numbers: dict[str, int] = {}
+    for name, content in (found.processes or {}).items():
+        numbers[name] = _process(builder, content, name)
+    for span in spans:
+        _add(builder, span, numbers, trace_id)
+    check_units(builder)
+    return builder.finish()
+
+
+def _process(builder: TraceBuilder, content: Any, name: Any) -> int:
+    if not isinstance(content, dict):
+        return builder.process("", (), name)
+    service = content.get("serviceName")
+    return builder.process(
+        service if isinstance(service, str) else "",
+        read_tags(content.get("tags")),
+        name,
+    )
+
+
+def _add(
+    builder: TraceBuilder, span: JaegerSpan, numbers: dict[str, int], trace_id: str
+) -> None:
+    process = numbers.get(span.processID)
+    if process is None:
+        if isinstance(span.process, dict):
+            process = _process(builder, span.process, json.dumps(span.process))
+        else:
+            process = builder.process("", (), "missing")
+            builder.warn("missing-process", len(builder), process=span.processID)
+    parent_id, references = "", ()
+    given = span.references
+    if given:
+        first = given[0]
+        if (
+            len(given) == 1
+            and first.refType == "CHILD_OF"
+            and (first.traceID.lower() == trace_id or not first.traceID)
+            and first.tags is None
+        ):
+            parent_id = first.spanID.lower()
+        else:
+            references = tuple(
+                Reference(
+                    ref.refType,
+                    ref.traceID.lower() or trace_id,
+                    ref.spanID.lower(),
+                    read_tags(ref.tags),
+                )
+                for ref in given
+            )
+    raw_tags = bytes(span.tags)
+    row = len(builder)
+    pairs: list[tuple[str, Any]] = []
+    if raw_tags not in EMPTY:
+        try:
+            pairs = [(tag.key, tag.value) for tag in _tags.decode(raw_tags)]
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            builder.warn("unreadable-tags", row)
+            raw_tags = b"" if not _is_json(raw_tags) else raw_tags
+    builder.span(
+        span.spanID.lower(),
+        parent_id,
+        span.startTime * 1_000,
+        span.duration * 1_000,
+        span.operationName,
+        0,
+        process,
+        _details(raw_tags, bytes(span.logs), span.warnings),
+        pairs,
+        references,
+    )
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def _details(tags: bytes, logs: bytes, warnings: Any) -> bytes:
+    parts = []
+    if tags not in EMPTY:
+        parts.append(b'"tags":' + tags)
+    if logs not in EMPTY:
+        parts.append(b'"logs":' + logs)
+    if warnings:
+        parts.append(b'"warnings":' + encode(warnings))
+    return b"{" + b",".join(parts) + b"}" if parts else b""
+
+
+def check_units(builder: TraceBuilder) -> None:
+    """Warn when starts look like nanoseconds or milliseconds given as µs."""
+    starts = [start for start in builder.start_ns if start > 0]
+    if starts:
+        middle_us = sorted(starts)[len(starts) // 2] // 1_000
+        if middle_us < 10**14 and middle_us > 10**11:
+            builder.warn("unit-suspect", unit="ms", start_us=str(middle_us))
+    for warning in builder.warnings:
+        if warning.code == "start-out-of-range":
+            if int(warning.values["start_us"]) > 10**17:
+                builder.warn(
+                    "unit-suspect", unit="ns", start_us=warning.values["start_us"]
+                )
+            return
+
+
+def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
+    """A trace with bad values in it: only the bad values are lost."""
+    try:
+        found = tolerant_json(bytes(raw)) if isinstance(raw, bytes | Raw) else raw
+    except BadTracePayload as problem:
+        problems.append(
+            Problem("unreadable-trace", f"trace {position}", {"text": str(problem)})
+        )
+        return None
+    if not isinstance(found, dict):
+        problems.append(Problem("not-a-trace", f"trace {position}", {}))
+        return None
+    spans = found.get("spans")
+    spans = spans if isinstance(spans, list) else []
+    trace_id = _text(found.get("traceID"))
+    if not trace_id:
+        ids = [_text(s.get("traceID")) for s in spans if isinstance(s, dict)]
+        trace_id = next((text for text in ids if text), "")
+    trace_id = trace_id.lower()
+    builder = TraceBuilder(trace_id)
+    processes = found.get("processes")
+    numbers = {
+        str(name): _process(builder, content, str(name))
+        for name, content in (processes if isinstance(processes, dict) else {}).items()
+    }
+    for place, content in enumerate(spans):
+        if not isinstance(content, dict) or not _text(content.get("spanID")):
+            where = f"trace {trace_id or position}, span {place}"
+            problems.append(Problem("not-a-span", where, {}))
+            continue
+        _add_tolerant(builder, content, numbers, trace_id)
+    check_units(builder)
+    return builder.finish()
+
+
+def _add_tolerant(
+    builder: TraceBuilder,
+    content: dict[str, Any],
+    numbers: dict[str, int],
+    trace_id: str,
+) -> None:
+    row = len(builder)
+    references = []
+    given = content.get("references")
+    for entry in given if isinstance(given, list) else []:
+        if isinstance(entry, dict) and _text(entry.get("spanID")):
+            references.append(
+                JaegerReference(
+                    _text(entry.get("refType")) or "CHILD_OF",
+                    _text(entry.get("traceID")),
+                    _text(entry.get("spanID")),
+                    entry.get("tags"),
+                )
+            )
+        elif entry is not None:
+            builder.warn("bad-reference", row)
+    start = _integer(builder, row, content.get("startTime"), "startTime")
+    duration = _integer(builder, row, content.get("duration"), "duration")
+    span = JaegerSpan(
+        traceID=trace_id,
+        spanID=_text(content["spanID"]),
+        startTime=start,
+        operationName=_clean(_text(content.get("operationName"))),
+        duration=duration,
+        references=references,
+        tags=Raw(_encoded(content.get("tags"))),
+        logs=Raw(_encoded(content.get("logs"))),
+        processID=_text(content.get("processID")),
+        process=content.get("process"),
+        warnings=content.get("warnings"),
+    )
+    _add(builder, span, numbers, trace_id)
+
+
+def _encoded(value: Any) -> bytes:
+    if not isinstance(value, list):
+        return b""
+    members = [
+        member
+        if isinstance(member, dict)
+        else {"key": "unreadable", "type": "string", "value": str(member)}
+        for member in value
+        if member is not None
+    ]
+    for member in members:
+        if "key" in member and not isinstance(member["key"], str):
+            member["key"] = str(member["key"])
+    return encode(members)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _integer(builder: TraceBuilder, row: int, value: Any, name: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if value is None:
+        return 0
+    try:
+        number = int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        builder.warn("bad-number", row, field=name, value=str(value)[:100])
+        return 0
+    return number

@@ -1,0 +1,378 @@
+"""OTLP bodies into traces: protobuf, JSON (object, lines, wrapped), Tempo's JSON."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+)
+
+from dashboard.sources.jaeger.parse import tolerant_json
+from dashboard.sources.otlp.reader import OtlpReader, read_id
+from dashboard.traces.builder import Decoded
+from dashboard.traces.details import encode
+from dashboard.traces.errors import BadTracePayload
+from dashboard.traces.trace import Kind, Log, Reference, Tag
+
+MAX_DEPTH = 64
+MAX_UINT64 = 2**64
+
+
+def parse_protobuf(body: bytes) -> Decoded:
+    """Traces of an ``ExportTraceServiceRequest`` (also ``TracesData``: same wire).
+
+    Raises ``BadTracePayload`` when the bytes are no such message.
+    """
+    request = ExportTraceServiceRequest()
+    try:
+        request.ParseFromString(body)
+    except DecodeError as problem:
+        raise BadTracePayload(
+            "The body is not OTLP protobuf (ExportTraceServiceRequest). Check that "
+            "the Content-Type says what is sent."
+        ) from problem
+    reader = OtlpReader()
+    for number, block in enumerate(request.resource_spans):
+        resource = tuple(_proto_tags(block.resource.attributes))
+        for scoped in block.scope_spans:
+            scope = (scoped.scope.name, scoped.scope.version)
+            for span in scoped.spans:
+                _proto_span(reader, span, resource, number, scope)
+    return Decoded(reader.traces(), reader.problems, "otlp-protobuf")
+
+
+def _proto_span(
+    reader: OtlpReader,
+    span: Any,
+    resource: tuple[Tag, ...],
+    number: int,
+    scope: tuple[str, str],
+) -> None:
+    trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
+    if not _valid(trace_id, 32) or not _valid(span_id, 16):
+        reader.problem("bad-id", f"span {span.name[:100]!r}", trace_id=trace_id[:64])
+        return
+    parent_id = span.parent_span_id.hex()
+    logs = [
+        Log(
+            event.time_unix_nano,
+            (Tag("event", "string", event.name), *_proto_tags(event.attributes)),
+        )
+        for event in span.events
+    ]
+    links = [
+        Reference(
+            "FOLLOWS_FROM",
+            link.trace_id.hex(),
+            link.span_id.hex(),
+            tuple(_proto_tags(link.attributes)),
+        )
+        for link in span.links
+        if _valid(link.trace_id.hex(), 32) and _valid(link.span_id.hex(), 16)
+    ]
+    reader.add(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_id=parent_id if _valid(parent_id, 16) else "",
+        name=span.name,
+        kind=span.kind,
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        resource=resource,
+        resource_key=number,
+        scope=scope,
+        tags=_proto_tags(span.attributes),
+        logs=logs,
+        links=links,
+        status=span.status.code,
+        message=span.status.message,
+        trace_state=span.trace_state,
+    )
+
+
+def _valid(text: str, digits: int) -> bool:
+    return len(text) == digits and text.strip("0") != ""
+
+
+def _proto_tags(attributes: Iterable[Any]) -> list[Tag]:
+    return [_proto_tag(pair.key, pair.value) for pair in attributes]
+
+
+def _proto_tag(key: str, value: Any) -> Tag:
+    which = value.WhichOneof("value")
+    if which == "string_value":
+        return Tag(key, "string", value.string_value)
+    if which == "int_value":
+        return Tag(key, "int64", value.int_value)
+    if which == "bool_value":
+        return Tag(key, "bool", value.bool_value)
+    if which == "double_value":
+        return _number(key, value.double_value)
+    if which == "bytes_value":
+        import base64
+
+        return Tag(key, "binary", base64.b64encode(value.bytes_value).decode())
+    if which is None:
+        return Tag(key, "string", "")
+    return Tag(key, "string", encode(_proto_plain(value, 0)).decode())
+
+
+def _proto_plain(value: Any, depth: int) -> Any:
+    which = value.WhichOneof("value")
+    if which is None or depth > MAX_DEPTH:
+        return None
+    if which == "array_value":
+        return [_proto_plain(v, depth + 1) for v in value.array_value.values]
+    if which == "kvlist_value":
+        return {
+            pair.key: _proto_plain(pair.value, depth + 1)
+            for pair in value.kvlist_value.values
+        }
+    found = getattr(value, which)
+    return found.hex() if isinstance(found, bytes) else found
+
+
+def _number(key: str, value: float) -> Tag:
+    if value != value or value in (float("inf"), float("-inf")):
+        return Tag(key, "string", {True: "NaN"}.get(value != value, str(value)))
+    return Tag(key, "float64", value)
+
+
+def parse_json(body: bytes) -> Decoded:
+    """Traces of OTLP JSON: one object, JSON lines, Jaeger v3's or Tempo's wrapping.
+
+    Takes ids in hex or base64, enums as names or numbers, 64-bit numbers as
+    numbers or strings. Raises ``BadTracePayload`` when it holds no such JSON.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        reader = OtlpReader()
+        known = False
+        for position, document in enumerate(_documents(body, reader)):
+            known = _read_document(reader, document, position) or known
+        if not known:
+            raise BadTracePayload(
+                "The JSON holds no OTLP traces: expected an object with "
+                '"resourceSpans".'
+            )
+        return Decoded(reader.traces(), reader.problems, "otlp-json")
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _documents(body: bytes, reader: OtlpReader) -> list[Any]:
+    try:
+        return [msgspec.json.decode(body)]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        pass  # lines, concatenated objects or loose JSON: tried below
+    text = body.decode("utf-8", "replace")
+    decoder = json.JSONDecoder()
+    found, position = [], 0
+    while position < len(text):
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        if position >= len(text):
+            break
+        try:
+            document, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError) as problem:
+            if not found:
+                tolerant_json(body)  # raises with the place of the fault
+            reader.problem("cut-off", f"character {position}", text=str(problem)[:200])
+            line = text.find("\n", position)
+            if line < 0:
+                break
+            position = line + 1
+            continue
+        found.append(document)
+    return found
+
+
+def _read_document(reader: OtlpReader, document: Any, position: int) -> bool:
+    """Read one JSON document; false when it is nothing of OTLP's."""
+    if isinstance(document, list):
+        results = [_read_document(reader, entry, position) for entry in document]
+        return any(results)
+    if not isinstance(document, dict):
+        return False
+    for wrapper in ("result", "trace"):
+        if isinstance(document.get(wrapper), dict):
+            return _read_document(reader, document[wrapper], position)
+    blocks = None
+    for name in ("resourceSpans", "resource_spans", "batches"):
+        if name in document:
+            blocks = document[name]
+            break
+    else:
+        return False
+    for number, block in enumerate(_list(blocks)):
+        if not isinstance(block, dict):
+            reader.problem("not-an-object", f"resourceSpans {number}")
+            continue
+        resource = block.get("resource")
+        attributes = resource.get("attributes") if isinstance(resource, dict) else []
+        tags = tuple(_json_tags(attributes))
+        scopes = (
+            block.get("scopeSpans")
+            or block.get("scope_spans")
+            or block.get("instrumentationLibrarySpans")
+        )
+        for scoped in _list(scopes):
+            if not isinstance(scoped, dict):
+                reader.problem("not-an-object", f"scopeSpans of {number}")
+                continue
+            found = scoped.get("scope") or scoped.get("instrumentationLibrary")
+            found = found if isinstance(found, dict) else {}
+            scope = (_text(found.get("name")), _text(found.get("version")))
+            for place, span in enumerate(_list(scoped.get("spans"))):
+                where = f"resourceSpans {number}, span {place}"
+                if not isinstance(span, dict):
+                    reader.problem("not-a-span", where)
+                    continue
+                _json_span(reader, span, tags, (position, number), scope, where)
+    return True
+
+
+def _json_span(
+    reader: OtlpReader,
+    span: dict[str, Any],
+    resource: tuple[Tag, ...],
+    resource_key: Any,
+    scope: tuple[str, str],
+    where: str,
+) -> None:
+    get = span.get
+    trace_id = read_id(get("traceId", get("trace_id")), 32)
+    span_id = read_id(get("spanId", get("span_id")), 16)
+    if not trace_id or not span_id:
+        reader.problem("bad-id", where, trace_id=str(get("traceId"))[:64])
+        return
+    status = get("status")
+    status = status if isinstance(status, dict) else {}
+    logs = [
+        Log(
+            _uint(event.get("timeUnixNano", event.get("time_unix_nano"))),
+            (
+                Tag("event", "string", _text(event.get("name"))),
+                *_json_tags(event.get("attributes")),
+            ),
+        )
+        for event in _list(get("events"))
+        if isinstance(event, dict)
+    ]
+    links = []
+    for link in _list(get("links")):
+        if not isinstance(link, dict):
+            continue
+        other = read_id(link.get("traceId", link.get("trace_id")), 32)
+        target = read_id(link.get("spanId", link.get("span_id")), 16)
+        if other and target:
+            tags = tuple(_json_tags(link.get("attributes")))
+            links.append(Reference("FOLLOWS_FROM", other, target, tags))
+        else:
+            reader.problem("bad-link", where)
+    reader.add(
+        trace_id=trace_id,
+        span_id=span_id,
+        parent_id=read_id(get("parentSpanId", get("parent_span_id")), 16),
+        name=_text(get("name")),
+        kind=_enum(get("kind"), "SPAN_KIND_", Kind.__members__),
+        start_ns=_uint(get("startTimeUnixNano", get("start_time_unix_nano"))),
+        end_ns=_uint(get("endTimeUnixNano", get("end_time_unix_nano"))),
+        resource=resource,
+        resource_key=resource_key,
+        scope=scope,
+        tags=_json_tags(get("attributes")),
+        logs=logs,
+        links=links,
+        status=_enum(
+            status.get("code"), "STATUS_CODE_", {"UNSET": 0, "OK": 1, "ERROR": 2}
+        ),
+        message=_text(status.get("message")),
+        trace_state=_text(get("traceState")),
+    )
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    return "" if value is None else str(value)
+
+
+def _uint(value: Any) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return number if 0 <= number < MAX_UINT64 else 0
+
+
+def _enum(value: Any, prefix: str, names: Any) -> int:
+    if isinstance(value, bool) or value is None:
+        return 0
+    if isinstance(value, int):
+        return value
+    word = str(value).upper().removeprefix(prefix)
+    return int(names.get(word, 0))
+
+
+def _json_tags(attributes: Any) -> list[Tag]:
+    return [
+        _json_tag(_text(pair.get("key")), pair.get("value"))
+        for pair in _list(attributes)
+        if isinstance(pair, dict)
+    ]
+
+
+def _json_tag(key: str, value: Any) -> Tag:
+    if not isinstance(value, dict) or not value:
+        return Tag(key, "string", "" if value in (None, {}) else _text(value))
+    which, content = next(iter(value.items()))
+    if which in ("stringValue", "string_value"):
+        return Tag(key, "string", _text(content))
+    if which in ("intValue", "int_value"):
+        try:
+            return Tag(key, "int64", int(content))
+        except (TypeError, ValueError, OverflowError):
+            return Tag(key, "string", _text(content))
+    if which in ("boolValue", "bool_value"):
+        return Tag(key, "bool", content is True or content == "true")
+    if which in ("doubleValue", "double_value"):
+        try:
+            return _number(key, float(content))
+        except (TypeError, ValueError):
+            return Tag(key, "string", _text(content))
+    if which in ("bytesValue", "bytes_value"):
+        return Tag(key, "binary", _text(content))
+    return Tag(key, "string", encode(_json_plain(value, 0)).decode())
+
+
+def _json_plain(value: Any, depth: int) -> Any:
+    if not isinstance(value, dict) or not value or depth > MAX_DEPTH:
+        return None
+    which, content = next(iter(value.items()))
+    if which in ("arrayValue", "array_value"):
+        values = content.get("values") if isinstance(content, dict) else None
+        return [_json_plain(member, depth + 1) for member in _list(values)]
+    if which in ("kvlistValue", "kvlist_value"):
+        values = content.get("values") if isinstance(content, dict) else None
+        return {
+            _text(pair.get("key")): _json_plain(pair.get("value"), depth + 1)
+            for pair in _list(values)
+            if isinstance(pair, dict)
+        }
+    if which in ("intValue", "int_value"):
+        return _uint(content) if str(content).isdigit() else content
+    return content

@@ -1,0 +1,128 @@
+"""Zipkin v2 JSON into traces; v1 is recognised and refused with a hint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dashboard.sources.jaeger.parse import tolerant_json
+from dashboard.traces.builder import KINDS, Decoded, Problem, TraceBuilder
+from dashboard.traces.details import write_details
+from dashboard.traces.errors import BadTracePayload
+from dashboard.traces.ids import trace_key
+from dashboard.traces.trace import Flag, Log, SpanDetails, Tag
+
+
+def parse_v2(body: bytes) -> Decoded:
+    """Traces of a list of Zipkin v2 spans, or of a list of such lists.
+
+    Raises ``BadTracePayload`` for anything else, Zipkin v1 included.
+    """
+    try:
+        found: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        found = tolerant_json(body)
+    if isinstance(found, dict):
+        found = [found]
+    spans: list[Any] = []
+    for entry in found if isinstance(found, list) else []:
+        if isinstance(entry, list):
+            spans.extend(entry)
+        else:
+            spans.append(entry)
+    builders: dict[str, TraceBuilder] = {}
+    problems: list[Problem] = []
+    for place, span in enumerate(spans):
+        if not isinstance(span, dict):
+            problems.append(Problem("not-a-span", f"span {place}"))
+            continue
+        if "binaryAnnotations" in span:
+            raise BadTracePayload(
+                "These are Zipkin v1 spans (binaryAnnotations). Spanboard reads "
+                "Zipkin v2: ask Zipkin's /api/v2 or convert the file."
+            )
+        trace_id, span_id = span.get("traceId"), span.get("id")
+        if not isinstance(trace_id, str) or not isinstance(span_id, str):
+            problems.append(Problem("bad-id", f"span {place}"))
+            continue
+        key = trace_key(trace_id)
+        builder = builders.get(key)
+        if builder is None:
+            builder = builders[key] = TraceBuilder(trace_id.lower())
+        _add(builder, span, span_id.lower())
+    if spans and not builders:
+        raise BadTracePayload(
+            "The JSON holds no Zipkin v2 spans (traceId and id are missing)."
+        )
+    return Decoded([b.finish() for b in builders.values()], problems, "zipkin")
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool):
+        return 0
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _endpoint(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _add(builder: TraceBuilder, span: dict[str, Any], span_id: str) -> None:
+    local = _endpoint(span.get("localEndpoint"))
+    remote = _endpoint(span.get("remoteEndpoint"))
+    row = len(builder)
+    address = _text(local.get("ipv4")) or _text(local.get("ipv6"))
+    process_tags = (Tag("ip", "string", address),) if address else ()
+    process = builder.process(_text(local.get("serviceName")), process_tags)
+    tags = []
+    given = span.get("tags")
+    for key, value in (given if isinstance(given, dict) else {}).items():
+        text = value if isinstance(value, str) else str(value)
+        # Zipkin: an error is the key's presence, whatever the value but "false".
+        tags.append(Tag(key, "string", (text or "true") if key == "error" else text))
+    facts: list[tuple[str, Any]] = [(tag.key, tag.value) for tag in tags]
+    name = _text(remote.get("serviceName"))
+    peer = _text(remote.get("ipv4")) or _text(remote.get("ipv6"))
+    if name:
+        facts.append(("remote.service", name))
+        tags.append(Tag("remote.service", "string", name))
+    if peer:
+        port = _integer(remote.get("port"))
+        facts.append(("net.peer.ip", f"{peer}:{port}" if port else peer))
+        tags.append(Tag("net.peer.ip", "string", f"{peer}:{port}" if port else peer))
+    port = _integer(local.get("port"))
+    here = f"{address}:{port}" if address and port else address
+    if here:
+        facts.append(("endpoint", here))
+    annotations = span.get("annotations")
+    logs = tuple(
+        Log(
+            _integer(note.get("timestamp")) * 1_000,
+            (Tag("event", "string", str(note.get("value", ""))),),
+        )
+        for note in (annotations if isinstance(annotations, list) else [])
+        if isinstance(note, dict)
+    )
+    parent = _text(span.get("parentId")).lower()
+    builder.span(
+        span_id,
+        parent,
+        _integer(span.get("timestamp")) * 1_000,
+        _integer(span.get("duration")) * 1_000,
+        _text(span.get("name")),
+        KINDS.get(_text(span.get("kind")).lower(), 0),
+        process,
+        write_details(SpanDetails(tuple(tags), logs)),
+        facts,
+        flags=int(Flag.SHARED) if span.get("shared") is True else 0,
+    )
+    if span.get("timestamp") is None:
+        builder.warn("missing-start", row)

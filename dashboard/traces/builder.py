@@ -1,0 +1,187 @@
+"""Builds a Trace span by span; every decoder ends here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dashboard.traces.facts import ALIASES, RANK, FactTable, text_of
+from dashboard.traces.trace import (
+    Flag,
+    Kind,
+    Process,
+    Reference,
+    Tag,
+    Trace,
+    Warning,
+)
+
+KINDS = {kind.name.lower(): int(kind) for kind in Kind}
+KINDS["unspecified"] = int(Kind.UNSET)
+MAX_NS = 2**62
+UNKNOWN_SERVICE = "unknown-service"
+NOT_ERRORS = {"", "false", "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a body that could not be read; the rest of the body was."""
+
+    code: str
+    where: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one body held: its traces, what was wrong with it, and its format."""
+
+    traces: list[Trace]
+    problems: list[Problem]
+    format: str
+
+
+class TraceBuilder:
+    """Collects the spans of one trace and makes columns of them."""
+
+    def __init__(self, trace_id: str):
+        self.trace_id = trace_id
+        self.span_ids: list[str] = []
+        self.parent_ids: list[str] = []
+        self.references: dict[int, tuple[Reference, ...]] = {}
+        self.start_ns: list[int] = []
+        self.duration_ns: list[int] = []
+        self.operation: list[int] = []
+        self.kind: list[int] = []
+        self.flags: list[int] = []
+        self.process_of: list[int] = []
+        self.details: list[bytes] = []
+        self.warnings: list[Warning] = []
+        self.services: dict[str, int] = {}
+        self.operations: dict[str, int] = {}
+        self.processes: list[Process] = []
+        self.process_index: dict[Any, int] = {}
+        self.facts = FactTable()
+        self.process_facts: dict[str, dict[int, str]] = {}
+
+    def __len__(self) -> int:
+        return len(self.span_ids)
+
+    def process(self, service: str, tags: tuple[Tag, ...], key: Any = None) -> int:
+        """Number of a process; equal ones (or equal ``key``) are stored once."""
+        if key is None:
+            key = (service, repr(tags))
+        found = self.process_index.get(key)
+        if found is not None:
+            return found
+        number = self.process_index[key] = len(self.processes)
+        self.processes.append(Process(service or UNKNOWN_SERVICE, tags))
+        best: dict[str, int] = {}
+        for tag in tags:
+            canonical = ALIASES.get(tag.key)
+            if canonical is None or RANK[tag.key] >= best.get(canonical, 10**6):
+                continue
+            best[canonical] = RANK[tag.key]
+            self.process_facts.setdefault(canonical, {})[number] = text_of(tag.value)
+        return number
+
+    def warn(self, code: str, row: int = -1, **values: Any) -> None:
+        """Leave a warning that stays with the span."""
+        self.warnings.append(Warning(code, row, values))
+
+    def span(
+        self,
+        span_id: str,
+        parent_id: str,
+        start_ns: int,
+        duration_ns: int,
+        operation: str,
+        kind: int,
+        process: int,
+        details: bytes,
+        tags: Iterable[tuple[str, Any]],
+        references: tuple[Reference, ...] = (),
+        flags: int = 0,
+    ) -> int:
+        """Add one span; returns its row.
+
+        ``parent_id`` is the only reference where that is a same-trace CHILD_OF;
+        any other shape goes into ``references``. Times out of range or negative
+        are repaired with a warning.
+        """
+        row = len(self.span_ids)
+        if start_ns <= 0 or start_ns > MAX_NS:
+            if start_ns:
+                self.warn("start-out-of-range", row, start_us=str(start_ns // 1000))
+            start_ns = 0
+            flags |= Flag.NO_START
+        if duration_ns < 0 or duration_ns > MAX_NS:
+            self.warn("bad-duration", row, duration_us=str(duration_ns // 1000))
+            duration_ns = 0
+            flags |= Flag.NO_DURATION
+        self.span_ids.append(span_id)
+        self.parent_ids.append(parent_id)
+        if references:
+            self.references[row] = references
+        self.start_ns.append(start_ns)
+        self.duration_ns.append(duration_ns)
+        number = self.operations.get(operation)
+        if number is None:
+            number = self.operations[operation] = len(self.operations)
+        self.operation.append(number)
+        self.kind.append(kind)
+        self.flags.append(flags)
+        self.process_of.append(process)
+        self.details.append(details)
+        seen: dict[str, int] = {}
+        add = self.facts.add
+        for key, value in tags:
+            canonical = ALIASES.get(key)
+            if canonical is None:
+                continue
+            rank = RANK[key]
+            repeated = canonical in seen and rank >= seen[canonical]
+            if repeated and (canonical != "error" or text_of(value) in NOT_ERRORS):
+                continue
+            seen[canonical] = rank
+            text = text_of(value)
+            if canonical == "span.kind":
+                if not kind:
+                    self.kind[row] = KINDS.get(text.lower(), 0)
+                continue
+            add(canonical, row, text)
+        return row
+
+    def finish(self) -> Trace:
+        """The trace, unadjusted, rows in the order in which they were added."""
+        count = len(self.span_ids)
+        process = np.array(self.process_of, np.int32)
+        service_of = np.empty(max(len(self.processes), 1), np.int32)
+        for number, found in enumerate(self.processes):
+            service_of[number] = self.services.setdefault(
+                found.service, len(self.services)
+            )
+        facts = self.facts.columns(count, process, self.process_facts)
+        return Trace(
+            trace_id=self.trace_id,
+            span_ids=self.span_ids,
+            parent_ids=self.parent_ids,
+            references=self.references,
+            start_ns=np.array(self.start_ns, np.int64),
+            duration_ns=np.array(self.duration_ns, np.int64),
+            service=service_of[process] if count else np.empty(0, np.int32),
+            operation=np.array(self.operation, np.int32),
+            kind=np.array(self.kind, np.uint8),
+            flags=np.array(self.flags, np.uint16),
+            process=process,
+            services=list(self.services),
+            operations=list(self.operations),
+            processes=self.processes,
+            details=self.details,
+            facts=facts,
+            fact_values=self.facts.values,
+            warnings=self.warnings,
+        )
