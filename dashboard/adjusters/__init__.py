@@ -1,0 +1,1 @@
+"""Corrections of a trace, one a file; standard.py has the order."""

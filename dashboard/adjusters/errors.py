@@ -1,0 +1,84 @@
+"""Marks failed spans from status, error tag, HTTP and gRPC codes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dashboard.traces.trace import Flag, Int32, Kind, Trace
+
+SERVER_GRPC = {"2", "4", "12", "13", "14", "15"}
+GRPC_NAMES = {
+    "unknown": "2",
+    "deadline_exceeded": "4",
+    "unimplemented": "12",
+    "internal": "13",
+    "unavailable": "14",
+    "data_loss": "15",
+    "ok": "0",
+}
+
+
+def mark_errors(trace: Trace) -> Trace:
+    """Set ``Flag.ERROR`` (definitions, "error marks").
+
+    A status decides before everything else: OK overrides codes, ERROR fails.
+    Then the error tag, then for clients HTTP 400 and above and every gRPC code
+    but 0, for servers the gRPC codes 2, 4, 12-15; HTTP codes of servers do not.
+    A server span that ended because its caller went away is no error.
+    """
+    count = len(trace)
+    values = trace.fact_values
+    failed = np.zeros(count, bool)
+    status = _lookup(trace, "otel.status_code", values)
+    if status is not None:
+        words = [value.upper() for value in values]
+        is_ok = _matches(status, [w == "OK" for w in words])
+        is_error = _matches(status, [w in ("ERROR", "2") for w in words])
+    else:
+        is_ok = is_error = np.zeros(count, bool)
+    failed |= is_error
+    tag = _lookup(trace, "error", values)
+    if tag is not None:
+        failed |= _matches(tag, [_is_true(value) for value in values])
+    client = (trace.kind == Kind.CLIENT) | (trace.kind == Kind.PRODUCER)
+    codes = np.zeros(count, bool)
+    http = _lookup(trace, "http.status_code", values)
+    if http is not None:
+        codes |= client & _matches(http, [_number(value) >= 400 for value in values])
+    grpc = _lookup(trace, "grpc.status_code", values)
+    if grpc is not None:
+        names = [GRPC_NAMES.get(value.lower(), value) for value in values]
+        codes |= client & _matches(grpc, [n.isdigit() and n != "0" for n in names])
+        codes |= ~client & _matches(grpc, [n in SERVER_GRPC for n in names])
+    failed |= codes & ~is_ok
+    flags = _lookup(trace, "response_flags", values)
+    if flags is not None:
+        gone = _matches(flags, ["DC" in value.split(",") for value in values])
+        failed &= ~(gone & (trace.kind == Kind.SERVER))
+    trace.flags = np.where(
+        failed, trace.flags | Flag.ERROR, trace.flags & ~np.uint16(Flag.ERROR)
+    ).astype(np.uint16)
+    return trace
+
+
+def _lookup(trace: Trace, key: str, values: list[str]) -> Int32 | None:
+    column = trace.facts.get(key)
+    return column if column is not None and values else None
+
+
+def _matches(column: Int32, table: list[bool]) -> np.ndarray:
+    return np.where(column >= 0, np.array(table, bool)[column], False)
+
+
+def _is_true(value: str) -> bool:
+    word = value.strip().lower()
+    if word in ("", "false"):
+        return False
+    try:
+        return float(word) != 0
+    except ValueError:
+        return True
+
+
+def _number(value: str) -> int:
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 9 else 0

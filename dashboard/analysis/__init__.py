@@ -1,0 +1,1 @@
+"""Questions about traces: where the time went, what failed, what repeats."""

@@ -1,0 +1,1 @@
+"""Service graphs: from traces to edges, from edges to pictures."""
