@@ -1,0 +1,269 @@
+"""From one adjusted trace to the calls between services, each counted once."""
+
+from __future__ import annotations
+
+import itertools
+from typing import NamedTuple
+
+from dashboard.graph.peers import is_inbound, name_peer
+from dashboard.traces.trace import Flag, Kind, Trace
+
+CLIENTS = (int(Kind.CLIENT), int(Kind.PRODUCER))
+SERVERS = (int(Kind.SERVER), int(Kind.CONSUMER))
+
+
+class Call(NamedTuple):
+    """One logical call (definitions, "service dependency links")."""
+
+    caller: str
+    callee: str
+    caller_row: int  # -1 where the caller sent no span
+    callee_row: int  # -1 where the callee sent no span
+    start_ns: int
+    duration_ns: int
+    error: bool
+    attempts: int
+    virtual: str  # "" or which side sent no spans: "caller", "callee"
+    node_kind: str  # of the virtual side: service, database, queue, external
+    asynchronous: bool
+    self_call: bool
+    caller_version: str
+    callee_version: str
+
+
+def link(trace: Trace) -> list[Call]:
+    """The calls of a trace, in display order of their caller's span."""
+    return Linker(trace).calls()
+
+
+class Linker:
+    """Finds the calls of one trace."""
+
+    def __init__(self, trace: Trace):
+        self.trace = trace
+        self.kind = trace.kind.tolist()
+        self.service = trace.service.tolist()
+        self.parent = trace.parent.tolist()
+        self.failed = ((trace.flags & Flag.ERROR) != 0).tolist()
+        self.start = trace.start_ns.tolist()
+        self.end = trace.end_ns.tolist()
+        used = set(self.service)
+        self.known = {trace.services[s].lower(): trace.services[s] for s in used}
+        self.children: dict[int, list[int]] = {}
+        for row, above in enumerate(self.parent):
+            if above >= 0:
+                self.children.setdefault(above, []).append(row)
+
+    def calls(self) -> list[Call]:
+        """All calls."""
+        found: list[Call] = []
+        for row, kind in enumerate(self.kind):
+            if kind in CLIENTS:
+                if not self._is_spawned(row):
+                    found.extend(self._of_client(row))
+            else:
+                found.extend(self._of_plain(row))
+            if kind == Kind.CONSUMER:
+                found.extend(self._of_consumer(row))
+            if kind == Kind.SERVER and self.parent[row] < 0:
+                found.extend(self._of_root(row))
+        return self._join_attempts(found)
+
+    def _is_spawned(self, row: int) -> bool:
+        """A client span directly under a client span of its service: an attempt."""
+        above = self.parent[row]
+        return (
+            above >= 0
+            and self.kind[row] == Kind.CLIENT
+            and self.kind[above] == Kind.CLIENT
+            and self.service[above] == self.service[row]
+        )
+
+    def _of_client(self, row: int) -> list[Call]:
+        carriers, spawned = [row], 0
+        for carrier in carriers:
+            for child in self.children.get(carrier, ()):
+                if self._is_spawned(child):
+                    carriers.append(child)
+                    spawned += 1
+        callees: dict[int, list[int]] = {}
+        own_servers = []
+        for carrier in carriers:
+            for child in self.children.get(carrier, ()):
+                if self.service[child] != self.service[row]:
+                    callees.setdefault(self.service[child], []).append(child)
+                elif self.kind[child] in SERVERS and not is_inbound(
+                    self.trace, carrier
+                ):
+                    own_servers.append(child)
+        if own_servers:
+            callees[self.service[row]] = own_servers
+        queue = self.kind[row] == Kind.PRODUCER
+        if queue and self._broker(row):
+            return [self._virtual(row, spawned)]
+        found = []
+        for rows in callees.values():
+            found.extend(self._to_callee(row, rows, spawned))
+        if not found:
+            found = [self._virtual(row, spawned)]
+        return [call for call in found if call.callee]
+
+    def _to_callee(self, row: int, rows: list[int], spawned: int) -> list[Call]:
+        servers = [r for r in rows if self.kind[r] in SERVERS]
+        rows = servers or rows[:1]
+        rows.sort(key=lambda r: (self.start[r], self.trace.span_ids[r]))
+        in_turn = all(
+            self.end[a] <= self.start[b] and self.failed[a]
+            for a, b in itertools.pairwise(rows)
+        )
+        if in_turn:
+            attempts = max(len(rows), spawned, 1)
+            return [self._call(row, rows[-1], attempts, self.failed[row])]
+        return [
+            self._call(row, callee, 1, self.failed[callee] or self.failed[row])
+            for callee in rows
+        ]
+
+    def _call(self, row: int, callee: int, attempts: int, error: bool) -> Call:
+        trace = self.trace
+        if attempts == 1:
+            error = error or self.failed[callee]
+        return Call(
+            caller=trace.service_name(row),
+            callee=trace.service_name(callee),
+            caller_row=row,
+            callee_row=callee,
+            start_ns=self.start[row],
+            duration_ns=int(trace.duration_ns[row]),
+            error=error,
+            attempts=attempts,
+            virtual="",
+            node_kind="service",
+            asynchronous=self.kind[row] == Kind.PRODUCER
+            or self.kind[callee] == Kind.CONSUMER,
+            self_call=self.service[row] == self.service[callee],
+            caller_version=trace.fact("version", row),
+            callee_version=trace.fact("version", callee),
+        )
+
+    def _virtual(self, row: int, spawned: int) -> Call:
+        """A call to a peer that sent no spans; its callee is empty if unnamed."""
+        trace = self.trace
+        peer = name_peer(trace, row, self.known)
+        return Call(
+            caller=trace.service_name(row),
+            callee=peer.name if peer else "",
+            caller_row=row,
+            callee_row=-1,
+            start_ns=self.start[row],
+            duration_ns=int(trace.duration_ns[row]),
+            error=self.failed[row],
+            attempts=max(spawned, 1),
+            virtual="" if peer and peer.name.lower() in self.known else "callee",
+            node_kind=peer.kind if peer else "external",
+            asynchronous=self.kind[row] == Kind.PRODUCER,
+            self_call=bool(peer) and peer.name == trace.service_name(row),
+            caller_version=trace.fact("version", row),
+            callee_version=peer.version if peer else "",
+        )
+
+    def _of_plain(self, row: int) -> list[Call]:
+        """Children in another service under a span that is no client."""
+        found = []
+        for child in self.children.get(row, ()):
+            if self.service[child] == self.service[row]:
+                continue
+            if self.kind[child] == Kind.CONSUMER and self._broker(child):
+                continue
+            call = self._call(row, child, 1, self.failed[child])
+            found.append(
+                call._replace(
+                    duration_ns=int(self.trace.duration_ns[child]),
+                    error=self.failed[child],
+                )
+            )
+        return found
+
+    def _broker(self, row: int) -> str:
+        trace = self.trace
+        return trace.fact("messaging.destination", row) or trace.fact(
+            "remote.service", row
+        )
+
+    def _of_consumer(self, row: int) -> list[Call]:
+        """Broker → consumer where the broker is named on either side."""
+        above = self.parent[row]
+        broker = self._broker(row)
+        if not broker and above >= 0 and self.kind[above] == Kind.PRODUCER:
+            broker = self._broker(above)
+        if not broker:
+            return []
+        return [self._from_virtual(row, broker, "queue", True)]
+
+    def _of_root(self, row: int) -> list[Call]:
+        """Caller → service for a server root that names its caller."""
+        caller = self.trace.fact("remote.service", row)
+        if not caller or caller == self.trace.service_name(row):
+            return []
+        caller = self.known.get(caller.lower(), caller)
+        return [self._from_virtual(row, caller, "service", False)]
+
+    def _from_virtual(
+        self, row: int, caller: str, node_kind: str, asynchronous: bool
+    ) -> Call:
+        trace = self.trace
+        return Call(
+            caller=caller,
+            callee=trace.service_name(row),
+            caller_row=-1,
+            callee_row=row,
+            start_ns=self.start[row],
+            duration_ns=int(trace.duration_ns[row]),
+            error=self.failed[row],
+            attempts=1,
+            virtual="" if caller.lower() in self.known else "caller",
+            node_kind=node_kind,
+            asynchronous=asynchronous,
+            self_call=False,
+            caller_version="",
+            callee_version=trace.fact("version", row),
+        )
+
+    def _join_attempts(self, calls: list[Call]) -> list[Call]:
+        """Join what repeats one call: resend counts, and a proxy's spawned spans."""
+        trace = self.trace
+        if "resend_count" not in trace.facts and "component" not in trace.facts:
+            return calls
+        found: list[Call] = []
+        last_of: dict[tuple[int, str], int] = {}
+        for call in calls:
+            row = call.caller_row
+            if row < 0 or self.kind[row] != Kind.CLIENT:
+                found.append(call)
+                continue
+            key = (self.parent[row], call.callee)
+            place = last_of.get(key)
+            if place is not None and self._repeats(found[place], row):
+                before = found[place]
+                found[place] = call._replace(
+                    start_ns=before.start_ns,
+                    duration_ns=self.end[row] - before.start_ns,
+                    attempts=before.attempts + call.attempts,
+                    caller_row=before.caller_row,
+                )
+                continue
+            last_of[key] = len(found)
+            found.append(call)
+        return found
+
+    def _repeats(self, before: Call, row: int) -> bool:
+        count = self.trace.fact("resend_count", row)
+        if count.isdigit() and int(count) > 0:
+            return True
+        spawned = (
+            self.trace.fact("component", row) == "proxy"
+            and self.trace.operation_name(row).startswith("router ")
+            and self.trace.operation_name(before.caller_row).startswith("router ")
+        )
+        finished = before.start_ns + before.duration_ns <= self.start[row]
+        return spawned and before.error and finished

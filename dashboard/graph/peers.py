@@ -1,0 +1,103 @@
+"""Names the other side of a call that sent no spans itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.analysis.envoy import read_cluster, read_host
+from dashboard.traces.trace import Kind, Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A named peer: its node's name, kind and (from a subset) version."""
+
+    name: str
+    kind: str  # "service", "database", "queue", "external"
+    version: str = ""
+
+
+def name_peer(trace: Trace, row: int, known: dict[str, str]) -> Peer | None:
+    """The peer that a CLIENT or PRODUCER span names, in the order of definitions.
+
+    ``known`` maps lower-case names of services with spans to their names; a peer
+    of that name is that service.
+    """
+    fact = trace.fact
+    if fact("component", row) == "proxy":
+        return _proxy_peer(trace, row, known)
+    service = fact("peer.service", row)
+    if service:
+        return _as_known(Peer(service, _kind(trace, row)), known)
+    system = fact("db.system", row)
+    if system:
+        return _as_known(Peer(fact("db.name", row) or system, "database"), known)
+    destination = fact("messaging.destination", row)
+    if destination or trace.kind[row] == Kind.PRODUCER:
+        name = destination or fact("remote.service", row)
+        return Peer(name, "queue") if name else None
+    remote = fact("remote.service", row)
+    if remote:
+        return _as_known(Peer(remote, "external"), known)
+    address = fact("server.address", row) or fact("net.peer.ip", row)
+    if address:
+        label = read_host(address)[0]
+        if label.lower() in known:
+            return Peer(known[label.lower()], "service")
+        port = fact("server.port", row)
+        if port and address.replace(".", "").isdigit() and ":" not in address:
+            address = f"{address}:{port}"
+        return _as_known(Peer(address, "external"), known)
+    return None
+
+
+def _kind(trace: Trace, row: int) -> str:
+    if trace.fact("db.system", row):
+        return "database"
+    if trace.fact("messaging.system", row):
+        return "queue"
+    return "external"
+
+
+def _as_known(peer: Peer, known: dict[str, str]) -> Peer:
+    name = known.get(peer.name.lower())
+    return Peer(name, "service", peer.version) if name else peer
+
+
+def _proxy_peer(trace: Trace, row: int, known: dict[str, str]) -> Peer | None:
+    """The host in ``upstream_cluster``, or in the span's name where that is empty."""
+    text = trace.fact("upstream_cluster", row)
+    cluster = read_cluster(text)
+    if cluster is not None:
+        if cluster.direction.startswith("inbound"):
+            return None
+        return _host_peer(trace, row, cluster.host, cluster.subset, known)
+    name = text or trace.operation_name(row).split(" ")[0]
+    if not name or name.startswith("router"):
+        return None
+    return _host_peer(trace, row, name, "", known)
+
+
+def _host_peer(
+    trace: Trace, row: int, host: str, version: str, known: dict[str, str]
+) -> Peer | None:
+    service, namespace = read_host(host)
+    if not service:
+        return None
+    candidates = [f"{service}.{namespace}", service] if namespace else [service]
+    for candidate in candidates:
+        if candidate.lower() in known:
+            return Peer(known[candidate.lower()], "service", version)
+    if namespace:
+        own_namespace = trace.fact("namespace", row)
+        suffixed = bool(own_namespace) and trace.service_name(row).endswith(
+            f".{own_namespace}"
+        )
+        return Peer(candidates[0] if suffixed else service, "service", version)
+    return Peer(service, "external", version)
+
+
+def is_inbound(trace: Trace, row: int) -> bool:
+    """Whether a proxy's span leads into its own application, not out of it."""
+    cluster = read_cluster(trace.fact("upstream_cluster", row))
+    return cluster is not None and cluster.direction == "inbound"
