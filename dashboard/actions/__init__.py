@@ -1,0 +1,1 @@
+"""Writes with the events they cause; nothing else writes or announces."""

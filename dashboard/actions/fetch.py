@@ -1,0 +1,33 @@
+"""Fetches one trace from the backends when somebody opens it."""
+
+from __future__ import annotations
+
+import logging
+
+from dashboard.actions.ingest import ingest
+from dashboard.actions.pull import client_of
+from dashboard.models import Source
+from dashboard.sources.registry import MAKERS
+from dashboard.traces.errors import SourceError, TraceNotFound
+
+log = logging.getLogger(__name__)
+
+
+def fetch_trace(trace_id: str) -> tuple[bool, list[str]]:
+    """Ask each enabled backend for a trace and store it.
+
+    Returns whether one had it, and the sentences of those that failed.
+    """
+    problems = []
+    for source in Source.objects.filter(enabled=True, kind__in=list(MAKERS)):
+        try:
+            trace = client_of(source).get_trace(trace_id)
+        except TraceNotFound:
+            continue
+        except SourceError as problem:
+            log.warning("%s could not be asked for a trace: %s", source.name, problem)
+            problems.append(str(problem))
+            continue
+        ingest(source, [trace], replace=True)
+        return True, problems
+    return False, problems

@@ -1,0 +1,351 @@
+"""The one way of traces into the store, and its announcement."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+import numpy as np
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from dashboard.adjusters.standard import adjust
+from dashboard.analysis.analyse import Analysis, analyse
+from dashboard.analysis.summary import summarise
+from dashboard.graph.contribution import Contribution, contribution
+from dashboard.graph.link import link
+from dashboard.live.events import TRACES, publish, trace_group
+from dashboard.models import (
+    RollupDelta,
+    Source,
+    Tombstone,
+    TraceRecord,
+    TraceTerm,
+    Vocabulary,
+)
+from dashboard.traces import codec
+from dashboard.traces.ids import trace_key
+from dashboard.traces.merge import merge
+from dashboard.traces.terms import terms_of
+from dashboard.traces.trace import Trace, Warning
+
+log = logging.getLogger(__name__)
+MAX_TRIES = 6
+BATCH = 100
+EMPTY = Contribution()
+
+
+@dataclass(slots=True)
+class IngestResult:
+    """What an ingest did, in numbers of traces (and spans)."""
+
+    created: int = 0
+    grown: int = 0
+    unchanged: int = 0
+    buried: int = 0  # deleted before; not stored again
+    spans: int = 0
+    keys: list[str] = field(default_factory=list)
+
+    def add(self, other: IngestResult) -> None:
+        """Sum up."""
+        self.created += other.created
+        self.grown += other.grown
+        self.unchanged += other.unchanged
+        self.buried += other.buried
+        self.spans += other.spans
+        self.keys += other.keys
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A trace ready to be written; made outside of any transaction."""
+
+    key: str
+    trace: Trace
+    analysis: Analysis
+    share: Contribution
+    digest: str
+    old: TraceRecord | None
+
+
+class Changed(Exception):
+    """Somebody else wrote a trace of this batch first."""
+
+
+def ingest(source: Source, traces: list[Trace], *, replace: bool) -> IngestResult:
+    """Store traces of one source, each in full or not at all, and announce them.
+
+    ``replace``: each trace is the source's whole present answer (pulled) and
+    replaces an earlier one; else (pushed) its spans are merged into what is
+    stored. Storing the same again changes nothing.
+    """
+    result = IngestResult()
+    for first in range(0, len(traces), BATCH):
+        part = traces[first : first + BATCH]
+        for attempt in range(MAX_TRIES):
+            try:
+                done = _ingest_batch(source, part, replace)
+                break
+            except (Changed, IntegrityError):
+                if attempt == MAX_TRIES - 1:
+                    raise
+                log.debug("traces changed while they were merged; trying again")
+        result.add(done)
+        _announce(source, done)
+    return result
+
+
+def _announce(source: Source, done: IngestResult) -> None:
+    if done.keys:
+        publish(TRACES, {"keys": done.keys, "source": source.pk})
+        for key in done.keys:
+            publish(trace_group(key), {"keys": [key], "source": source.pk})
+
+
+def _group(traces: list[Trace]) -> dict[str, Trace]:
+    """One trace per key: pieces of one trace in one batch are merged."""
+    found: dict[str, Trace] = {}
+    for trace in traces:
+        if not len(trace):
+            continue
+        key = trace_key(trace.trace_id)
+        found[key] = merge(found[key], trace) if key in found else trace
+    return found
+
+
+def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestResult:
+    result = IngestResult()
+    groups = _group(traces)
+    buried = {
+        stone.trace_key
+        for stone in Tombstone.objects.filter(source=source, trace_key__in=groups)
+    }
+    for key in buried & groups.keys():
+        del groups[key]
+        result.buried += 1
+    records = TraceRecord.objects.filter(source=source, trace_key__in=groups)
+    if whole:
+        records = records.defer("columns", "details")
+    olds = {record.trace_key: record for record in records}
+    now = timezone.now()
+    ready = []
+    for key, trace in groups.items():
+        old = olds.get(key)
+        if whole and old is not None and len(trace) == old.span_count:
+            result.unchanged += 1  # backends only ever add spans
+            continue
+        prepared = _prepare(key, trace, old, whole, now)
+        if old is not None and (
+            old.digest == prepared.digest
+            or (whole and len(prepared.trace) < old.span_count)
+        ):
+            result.unchanged += 1
+            continue
+        ready.append(prepared)
+    if ready:
+        with transaction.atomic():
+            _write(source, ready, now)
+        for prepared in ready:
+            result.created += prepared.old is None
+            result.grown += prepared.old is not None
+            result.spans += len(prepared.trace)
+            result.keys.append(prepared.key)
+    return result
+
+
+def _prepare(
+    key: str, trace: Trace, old: TraceRecord | None, whole: bool, now: datetime
+) -> Prepared:
+    if old is not None and not whole:
+        stored, _ = codec.decode_columns(old.columns)
+        stored.details = codec.decode_all_details(old.details)
+        trace = merge(stored, trace)
+    trace = adjust(trace, round(settings.SPANBOARD_SKEW_MAX_SECONDS * 1e9))
+    analysis = analyse(trace)
+    share = contribution(trace, link(trace))
+    if not _in_time(analysis.start_ns, now):
+        share = Contribution()
+        trace.warnings.append(
+            Warning("outside-rollups", values={"start_us": analysis.start_ns // 1000})
+        )
+    return Prepared(key, trace, analysis, share, _digest(trace), old)
+
+
+def _in_time(start_ns: int, now: datetime) -> bool:
+    """Whether a start may enter the rollups: not a day ahead, not too old."""
+    age_s = now.timestamp() - start_ns / 1e9
+    return -86_400 <= age_s <= settings.SPANBOARD_ROLLUP_DAYS * 86_400
+
+
+def _digest(trace: Trace) -> str:
+    """Equal for equal content, whatever the order in which it arrived."""
+    state = hashlib.blake2b(digest_size=16)
+    state.update("\n".join(trace.span_ids).encode("utf-8", "surrogatepass"))
+    for column in (trace.start_ns, trace.duration_ns, trace.kind, trace.parent):
+        state.update(np.ascontiguousarray(column).tobytes())
+    state.update(np.array([len(d) for d in trace.details], np.int64).tobytes())
+    return state.hexdigest()
+
+
+def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
+    keys = [prepared.key for prepared in ready]
+    held = TraceRecord.objects.select_for_update().filter(trace_key__in=keys)
+    siblings: dict[str, list[TraceRecord]] = {}
+    for record in held.defer("columns", "details", "summary"):
+        siblings.setdefault(record.trace_key, []).append(record)
+    delta, overlap = Contribution(), Contribution()
+    create, terms = [], []
+    words: set[tuple[str, str]] = set()
+    for prepared in ready:
+        present = siblings.get(prepared.key, [])
+        mine = next((r for r in present if r.source_id == source.pk), None)
+        old = prepared.old
+        if (mine is None) != (old is None) or (
+            mine is not None and old is not None and mine.version != old.version
+        ):
+            raise Changed(prepared.key)
+        record = _fill(mine or TraceRecord(source=source), prepared, now)
+        before = Contribution.from_bytes(mine.contribution) if mine else EMPTY
+        delta.merge(prepared.share).merge(before, -1)
+        others = [r for r in present if r.source_id != source.pk]
+        _settle_overlap(record, prepared, before, mine is None, others, overlap)
+        record.contribution = prepared.share.to_bytes() if prepared.share else b""
+        if mine is None:
+            create.append(record)
+        else:
+            record.save()
+            TraceTerm.objects.filter(record=record).delete()
+            terms += _terms(record, prepared.trace)
+        words |= _words(prepared.trace)
+    TraceRecord.objects.bulk_create(create)
+    by_key = {prepared.key: prepared.trace for prepared in ready}
+    for record in create:
+        terms += _terms(record, by_key[record.trace_key])
+    TraceTerm.objects.bulk_create(terms, batch_size=2000)
+    Vocabulary.objects.bulk_create(
+        [
+            Vocabulary(source=source, service=s, operation=o, seen_at=now)
+            for s, o in sorted(words)
+        ],
+        update_conflicts=True,
+        unique_fields=["source", "service", "operation"],
+        update_fields=["seen_at"],
+    )
+    write_delta(source, delta)
+    write_delta(source, overlap, overlap=True)
+
+
+def _fill(record: TraceRecord, prepared: Prepared, now: datetime) -> TraceRecord:
+    trace, analysis = prepared.trace, prepared.analysis
+    summary = summarise(trace, analysis)
+    path = analysis.critical
+    extra = {
+        "self_ns": analysis.self_ns,
+        "critical_row": path.row,
+        "critical_start_ns": path.start_ns,
+        "critical_end_ns": path.end_ns,
+    }
+    record.columns = codec.encode_columns(trace, extra)
+    record.details = codec.encode_details(trace)
+    record.trace_id = trace.trace_id[:32]
+    record.trace_key = prepared.key
+    record.start_us = summary.start_us
+    record.duration_us = summary.duration_us
+    record.max_span_us = int(trace.duration_ns.max()) // 1_000
+    record.last_span_at = now
+    record.settled = _has_settled(analysis, now, record.pk is None)
+    record.arrived_at = record.arrived_at or now
+    record.span_count = summary.span_count
+    record.error_count = summary.error_count
+    record.orphan_count = summary.orphan_count
+    record.service_count = len(summary.services)
+    record.root_service = summary.root_service
+    record.root_operation = summary.root_operation
+    record.summary = msgspec.to_builtins(summary)
+    record.digest = prepared.digest
+    record.byte_size = len(record.columns) + len(record.details)
+    if record.pk is not None:
+        record.version += 1
+    return record
+
+
+def _has_settled(analysis: Analysis, now: datetime, is_new: bool) -> bool:
+    """A trace that ended long before it arrived is not growing."""
+    end_s = (analysis.start_ns + analysis.duration_ns) / 1e9
+    return is_new and now.timestamp() - end_s > 6 * settings.SPANBOARD_GROWING_SECONDS
+
+
+def _settle_overlap(
+    record: TraceRecord,
+    prepared: Prepared,
+    before: Contribution,
+    is_new: bool,
+    others: list[TraceRecord],
+    overlap: Contribution,
+) -> None:
+    """A trace held by several sources counts from the one with most spans."""
+    was_counted = record.counted if not is_new else True
+    best = max([*others, record], key=lambda r: (r.span_count, -(r.source_id or 0)))
+    record.counted = best is record
+    if not is_new and not was_counted:
+        overlap.merge(before)
+    if not record.counted:
+        overlap.merge(prepared.share, -1)
+    for other in others:
+        counts = other is best
+        if counts != other.counted:
+            share = Contribution.from_bytes(other.contribution)
+            overlap.merge(share, 1 if counts else -1)
+            other.counted = counts
+            other.save(update_fields=["counted"])
+
+
+def _terms(record: TraceRecord, trace: Trace) -> list[TraceTerm]:
+    return [
+        TraceTerm(record=record, term=number, start_us=record.start_us)
+        for number in terms_of(trace)
+    ]
+
+
+def _words(trace: Trace) -> set[tuple[str, str]]:
+    pairs = set(zip(trace.service.tolist(), trace.operation.tolist(), strict=True))
+    return {
+        (trace.services[s][:255], trace.operations[o][:255])
+        for s, o in list(pairs)[:500]
+    }
+
+
+def write_delta(source: Source, delta: Contribution, *, overlap: bool = False) -> None:
+    """Append a change of the rollups; call it inside the write's transaction."""
+    minutes = [minute for _, minute, _, _ in delta.items()]
+    if minutes:
+        RollupDelta.objects.create(
+            source=source,
+            first_minute=min(minutes),
+            last_minute=max(minutes),
+            overlap=overlap,
+            payload=delta.to_bytes(),
+        )
+
+
+def settle_traces() -> int:
+    """Mark traces that no longer grow and announce them; returns how many."""
+    before = timezone.now() - timedelta(seconds=settings.SPANBOARD_GROWING_SECONDS)
+    rows = list(
+        TraceRecord.objects.filter(settled=False, last_span_at__lt=before).values_list(
+            "pk", "trace_key", "source"
+        )[:2000]
+    )
+    if not rows:
+        return 0
+    changed = TraceRecord.objects.filter(
+        pk__in=[row[0] for row in rows], settled=False, last_span_at__lt=before
+    ).update(settled=True)
+    publish(TRACES, {"keys": [row[1] for row in rows], "source": 0})
+    for _, key, source in rows:
+        publish(trace_group(key), {"keys": [key], "source": source})
+    return changed

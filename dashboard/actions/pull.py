@@ -1,0 +1,189 @@
+"""Pulls a backend: windows by service, split until none is cut by the limit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from dashboard.actions.ingest import IngestResult, ingest
+from dashboard.actions.sources import http_settings, note_failure, note_success
+from dashboard.models import Source
+from dashboard.sources.base import TraceSource
+from dashboard.sources.registry import MAKERS, make_source
+from dashboard.traces.errors import SourceError
+from dashboard.traces.ids import trace_key
+from dashboard.traces.trace import Trace
+
+log = logging.getLogger(__name__)
+FLOOR_US = 1_000  # windows are not split below a millisecond
+BUSY_S = 120
+FIRST_SPAN_US = 60_000_000
+_clients: dict[tuple[int, str], TraceSource] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of time, microseconds since the epoch."""
+
+    start_us: int
+    end_us: int
+
+
+def due_sources() -> list[int]:
+    """Ids of the sources that should be asked now."""
+    now = timezone.now()
+    return list(
+        Source.objects.filter(enabled=True, kind__in=list(MAKERS))
+        .filter(Q(next_try_at=None) | Q(next_try_at__lte=now))
+        .filter(Q(busy_until=None) | Q(busy_until__lt=now))
+        .values_list("pk", flat=True)
+    )
+
+
+def client_of(source: Source) -> TraceSource:
+    """The client of a source, kept for its connections."""
+    key = (source.pk, source.url)
+    if key not in _clients:
+        _clients[key] = make_source(source.kind, http_settings(source))
+    return _clients[key]
+
+
+def pull_source(source_id: int) -> IngestResult:
+    """Ask one source for what is new; one pull of a source at a time.
+
+    A failure is noted on the source and ends the pull; cursors move only over
+    windows that were stored, so nothing is lost by it.
+    """
+    result = IngestResult()
+    now = timezone.now()
+    claimed = (
+        Source.objects.filter(pk=source_id, enabled=True)
+        .filter(Q(busy_until=None) | Q(busy_until__lt=now))
+        .update(busy_until=now + timedelta(seconds=BUSY_S))
+    )
+    if not claimed:
+        return result
+    source = Source.objects.get(pk=source_id)
+    try:
+        result = _pull(source)
+    except SourceError as problem:
+        note_failure(source, problem)
+    else:
+        note_success(source)
+    finally:
+        Source.objects.filter(pk=source_id).update(busy_until=None)
+    return result
+
+
+def _pull(source: Source) -> IngestResult:
+    client = client_of(source)
+    services = client.list_services()
+    now_us = time.time_ns() // 1_000
+    sweep = source.next_sweep_at is None or source.next_sweep_at <= timezone.now()
+    look_back_us = settings.SPANBOARD_LOOKBACK_SECONDS * 1_000_000
+    cursors: dict[str, int] = dict(source.cursors)
+    total = IngestResult()
+    seen: dict[str, int] = {}
+    for service in services:
+        cursor = cursors.get(service)
+        first = cursor is None
+        start_us = (
+            now_us - look_back_us
+            if first or sweep
+            else max(cursor - _overlap_us(), now_us - look_back_us)
+        )
+        # Newest first: what happens now matters more than what was missed.
+        windows = _windows(start_us, now_us + 1_000_000)
+        for window in reversed(windows):
+            part = _pull_window(source, client, service, window, seen)
+            total.add(part)
+            _stay_busy(source)
+        cursors[service] = now_us
+        _keep_cursor(source, service, now_us)
+    fields: dict[str, object] = {"services": services}
+    if sweep and services:
+        every_s = max(15.0, 20 * settings.SPANBOARD_POLL_SECONDS)
+        fields["next_sweep_at"] = timezone.now() + timedelta(seconds=every_s)
+        fields["swept_back_to_us"] = now_us - look_back_us
+    Source.objects.filter(pk=source.pk).update(**fields)
+    return total
+
+
+def _overlap_us() -> int:
+    """How far back each pull asks again, for spans that came late."""
+    return round((settings.SPANBOARD_GROWING_SECONDS + 20) * 1e6)
+
+
+def _windows(start_us: int, end_us: int) -> list[Window]:
+    """A long stretch in pieces that double in length towards the past."""
+    windows, length = [], 10 * FIRST_SPAN_US
+    while end_us > start_us:
+        first = max(start_us, end_us - length)
+        windows.append(Window(first, end_us))
+        end_us, length = first, length * 2
+    return windows[::-1]
+
+
+def _pull_window(
+    source: Source,
+    client: TraceSource,
+    service: str,
+    window: Window,
+    seen: dict[str, int],
+) -> IngestResult:
+    """Ask one window; where the limit cut the answer, ask both halves."""
+    total = IngestResult()
+    work = [window]
+    limit = settings.SPANBOARD_PULL_LIMIT
+    while work:
+        part = work.pop()
+        found = client.find_traces(service, part.start_us, part.end_us, limit)
+        total.add(_ingest_new(source, found.traces, seen))
+        if found.full:
+            middle = (part.start_us + part.end_us) // 2
+            if part.end_us - part.start_us > 2 * FLOOR_US:
+                work.append(Window(part.start_us, middle))
+                work.append(Window(middle, part.end_us))
+                _stay_busy(source)
+            else:
+                Source.objects.filter(pk=source.pk).update(not_had=F("not_had") + 1)
+                log.warning(
+                    "%s gives %s traces of %s in one millisecond and holds more",
+                    source.name,
+                    limit,
+                    service,
+                )
+    return total
+
+
+def _ingest_new(
+    source: Source, traces: list[Trace], seen: dict[str, int]
+) -> IngestResult:
+    """Store what this pull has not stored yet; one trace comes for each service."""
+    fresh = []
+    for trace in traces:
+        key = trace_key(trace.trace_id)
+        if seen.get(key, -1) < len(trace):
+            seen[key] = len(trace)
+            fresh.append(trace)
+    return ingest(source, fresh, replace=True) if fresh else IngestResult()
+
+
+def _stay_busy(source: Source) -> None:
+    Source.objects.filter(pk=source.pk).update(
+        busy_until=timezone.now() + timedelta(seconds=BUSY_S)
+    )
+
+
+def _keep_cursor(source: Source, service: str, at_us: int) -> None:
+    with transaction.atomic():
+        held = Source.objects.select_for_update().get(pk=source.pk)
+        held.cursors = {**held.cursors, service: at_us}
+        held.save(update_fields=["cursors"])

@@ -1,0 +1,69 @@
+"""Deletes what is too old or too much; counts stay in the rollups."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from dashboard.live.events import TRACES, publish
+from dashboard.models import Tombstone, TraceRecord
+
+log = logging.getLogger(__name__)
+AT_ONCE = 500
+STONES_KEPT = timedelta(days=2)
+
+
+def enforce_retention() -> int:
+    """Bury traces beyond the limits of age (since arrival), number and bytes."""
+    now = timezone.now()
+    buried = 0
+    oldest_first = TraceRecord.objects.order_by("arrived_at", "pk")
+    limit = now - timedelta(days=settings.SPANBOARD_RETENTION_DAYS)
+    while part := list(oldest_first.filter(arrived_at__lt=limit)[:AT_ONCE]):
+        buried += _bury(part)
+    while (
+        over := TraceRecord.objects.count() - settings.SPANBOARD_RETENTION_TRACES
+    ) > 0:
+        buried += _bury(list(oldest_first[: min(over, AT_ONCE)]))
+    size = TraceRecord.objects.aggregate(total=Sum("byte_size"))["total"] or 0
+    while size > settings.SPANBOARD_RETENTION_BYTES:
+        part = []
+        for record in oldest_first[:AT_ONCE]:
+            part.append(record)
+            size -= record.byte_size
+            if size <= settings.SPANBOARD_RETENTION_BYTES:
+                break
+        buried += _bury(part)
+    look_back = timedelta(seconds=settings.SPANBOARD_LOOKBACK_SECONDS)
+    Tombstone.objects.filter(deleted_at__lt=now - look_back - STONES_KEPT).delete()
+    if buried:
+        log.info("%s traces were deleted to keep the limits", buried)
+        publish(TRACES, {"keys": [], "source": 0, "all": True})
+    return buried
+
+
+def _bury(records: list[TraceRecord]) -> int:
+    """Delete traces and leave stones, so that no re-pull counts them again."""
+    now = timezone.now()
+    with transaction.atomic():
+        Tombstone.objects.bulk_create(
+            [
+                Tombstone(
+                    source_id=record.source_id,
+                    trace_key=record.trace_key,
+                    span_count=record.span_count,
+                    start_us=record.start_us,
+                    deleted_at=now,
+                    contribution=record.contribution,
+                )
+                for record in records
+            ],
+            ignore_conflicts=True,
+        )
+        TraceRecord.objects.filter(pk__in=[record.pk for record in records]).delete()
+    return len(records)

@@ -1,0 +1,149 @@
+"""Writes about sources: making them, their state, switching, removing."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from dashboard.live.events import SOURCES, TRACES, publish
+from dashboard.models import Source
+from dashboard.sources.http import HttpSettings
+
+log = logging.getLogger(__name__)
+MAX_PAUSE_S = 60
+
+
+def ensure_source(kind: str, url: str, name: str) -> Source:
+    """The source of this name, made or brought up to date."""
+    source, _ = Source.objects.update_or_create(
+        name=name,
+        defaults={"kind": kind, "url": url, "is_demo": kind == Source.Kind.DEMO},
+    )
+    return source
+
+
+def receiver_source(is_demo: bool = False) -> Source:
+    """The source that pushed spans belong to."""
+    if is_demo:
+        return _named("Demo", Source.Kind.DEMO)
+    return _named("OTLP", Source.Kind.OTLP)
+
+
+def upload_source(name: str = "Uploads") -> Source:
+    """The source that uploaded files belong to."""
+    return _named(name, Source.Kind.UPLOAD)
+
+
+def _named(name: str, kind: str) -> Source:
+    source, _ = Source.objects.get_or_create(
+        name=name, defaults={"kind": kind, "is_demo": kind == Source.Kind.DEMO}
+    )
+    return source
+
+
+def prepare_sources() -> bool:
+    """Make the configured source; returns whether demo traffic is wanted.
+
+    A Jaeger of an earlier start that is no longer configured is switched off;
+    its traces stay.
+    """
+    url = settings.SPANBOARD_JAEGER_URL.rstrip("/")
+    jaegers = Source.objects.filter(kind=Source.Kind.JAEGER)
+    if url:
+        jaegers.exclude(url=url).update(enabled=False)
+        source = jaegers.filter(url=url).first()
+        if source is None:
+            name = "Jaeger" if not jaegers.exists() else f"Jaeger {url}"[:100]
+            source = ensure_source(Source.Kind.JAEGER, url, name)
+        Source.objects.filter(pk=source.pk).update(
+            enabled=True, next_try_at=None, busy_until=None
+        )
+        return False
+    jaegers.update(enabled=False)
+    Source.objects.update(busy_until=None)
+    return bool(settings.SPANBOARD_DEMO)
+
+
+def http_settings(source: Source) -> HttpSettings:
+    """How to reach a source; secrets come from the environment, not the database."""
+    headers = tuple(
+        (name.strip(), value.strip())
+        for name, separator, value in (
+            line.partition(":")
+            for line in settings.SPANBOARD_JAEGER_HEADERS.replace("\\n", "\n").split(
+                "\n"
+            )
+        )
+        if separator
+    )
+    return HttpSettings(
+        url=source.url,
+        token=settings.SPANBOARD_JAEGER_TOKEN,
+        user=settings.SPANBOARD_JAEGER_USER,
+        password=settings.SPANBOARD_JAEGER_PASSWORD,
+        headers=headers,
+        ca_file=settings.SPANBOARD_JAEGER_CA,
+        insecure_tls=settings.SPANBOARD_JAEGER_INSECURE_TLS,
+        timeout_s=settings.SPANBOARD_JAEGER_TIMEOUT_SECONDS,
+        max_bytes=settings.SPANBOARD_JAEGER_MAX_BYTES,
+    )
+
+
+def note_success(source: Source) -> None:
+    """A source answered; announces the end of an outage."""
+    now = timezone.now()
+    was_failing = source.failing_since is not None
+    Source.objects.filter(pk=source.pk).update(
+        last_success_at=now,
+        failing_since=None,
+        failures=0,
+        last_error="",
+        next_try_at=None,
+    )
+    if was_failing:
+        log.info("%s answers again", source.name)
+        publish(SOURCES, {"source": source.pk})
+
+
+def note_failure(source: Source, problem: Exception) -> None:
+    """A source failed: back off (1 s, 2 s, … 60 s) and say so on the pages."""
+    now = timezone.now()
+    pause_s = min(2 ** min(source.failures, 6), MAX_PAUSE_S)
+    first = source.failing_since is None
+    Source.objects.filter(pk=source.pk).update(
+        failing_since=source.failing_since or now,
+        failures=F("failures") + 1,
+        last_error=str(problem)[:2000],
+        next_try_at=now + timedelta(seconds=pause_s),
+    )
+    if first:
+        log.warning("%s fails: %s", source.name, problem)
+    publish(SOURCES, {"source": source.pk})
+
+
+def note_received(source: Source) -> None:
+    """A push arrived; noted at most once a second."""
+    now = timezone.now()
+    Source.objects.filter(pk=source.pk).exclude(
+        last_success_at__gt=now - timedelta(seconds=1)
+    ).update(last_success_at=now)
+
+
+def set_enabled(source: Source, enabled: bool) -> None:
+    """Switch a source on or off; what it gave stays."""
+    source.enabled = enabled
+    source.save(update_fields=["enabled"])
+    publish(SOURCES, {"source": source.pk})
+
+
+def remove_source(source: Source) -> None:
+    """Remove a source with all its traces and rollups."""
+    with transaction.atomic():
+        source.delete()
+    publish(SOURCES, {"source": 0})
+    publish(TRACES, {"keys": [], "source": 0, "all": True})

@@ -1,0 +1,1 @@
+"""Push: what is announced, and who hears it."""

@@ -1,0 +1,226 @@
+"""What is stored: one row per trace, rollups, sources and shares."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Source(models.Model):
+    """Where traces come from; its state is what the sources page shows."""
+
+    class Kind(models.TextChoices):
+        """Kinds of sources."""
+
+        JAEGER = "jaeger", _("Jaeger")
+        OTLP = "otlp", _("OTLP receiver")
+        UPLOAD = "upload", _("Uploads")
+        DEMO = "demo", _("Demo")
+
+    name = models.CharField(max_length=100, unique=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    url = models.CharField(max_length=2000, blank=True)
+    enabled = models.BooleanField(default=True)
+    is_demo = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_success_at = models.DateTimeField(null=True)
+    failing_since = models.DateTimeField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    next_try_at = models.DateTimeField(null=True)
+    busy_until = models.DateTimeField(null=True)
+    cursors = models.JSONField(default=dict)  # service → µs asked up to
+    services = models.JSONField(default=list)
+    swept_back_to_us = models.BigIntegerField(null=True)
+    next_sweep_at = models.DateTimeField(null=True)
+    not_had = models.PositiveIntegerField(default=0)  # windows still at the limit
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TraceRecord(models.Model):
+    """One trace from one source: summary, columns, details, contribution."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="traces")
+    trace_id = models.CharField(max_length=32)
+    trace_key = models.CharField(max_length=32)
+    start_us = models.BigIntegerField()
+    duration_us = models.BigIntegerField()
+    arrived_at = models.DateTimeField()
+    last_span_at = models.DateTimeField()
+    settled = models.BooleanField(default=False)  # no longer growing
+    span_count = models.PositiveIntegerField()
+    error_count = models.PositiveIntegerField()
+    service_count = models.PositiveIntegerField()
+    orphan_count = models.PositiveIntegerField(default=0)
+    max_span_us = models.BigIntegerField(default=0)
+    root_service = models.TextField(blank=True)
+    root_operation = models.TextField(blank=True)
+    summary = models.JSONField()
+    columns = models.BinaryField()
+    details = models.BinaryField()
+    contribution = models.BinaryField()
+    digest = models.CharField(max_length=32, blank=True)
+    byte_size = models.PositiveBigIntegerField()
+    version = models.PositiveIntegerField(default=1)
+    counted = models.BooleanField(default=True)  # the one of its trace that counts
+
+    class Meta:
+        """Newest first is the order people ask for."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["trace_key", "source"], name="one_per_source"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["-start_us"], name="trace_start"),
+            models.Index(fields=["-duration_us"], name="trace_duration"),
+            models.Index(fields=["settled", "last_span_at"], name="trace_growing"),
+            models.Index(fields=["arrived_at"], name="trace_arrived"),
+            models.Index(fields=["trace_key"], name="trace_key"),
+        ]
+
+    def __str__(self) -> str:
+        return self.trace_id
+
+
+class TraceTerm(models.Model):
+    """A term of a trace, which pre-selects for search; hits are checked on spans."""
+
+    record = models.ForeignKey(
+        TraceRecord, on_delete=models.CASCADE, related_name="terms"
+    )
+    term = models.BigIntegerField()
+    start_us = models.BigIntegerField()
+
+    class Meta:
+        """Found by term, newest first."""
+
+        indexes = [models.Index(fields=["term", "-start_us"], name="term_start")]
+
+    def __str__(self) -> str:
+        return str(self.term)
+
+
+class Vocabulary(models.Model):
+    """Services and their operations as they were seen, for forms."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE)
+    service = models.CharField(max_length=255)
+    operation = models.CharField(max_length=255)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        """Each pair once a source."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "service", "operation"], name="one_word"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.operation}"
+
+
+class RollupDelta(models.Model):
+    """A change of the rollups, written in the ingest's transaction.
+
+    ``overlap`` marks what a trace held by several sources counts too often when
+    all sources are added up; it is left out where one source is shown.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE)
+    first_minute = models.BigIntegerField()
+    last_minute = models.BigIntegerField()
+    overlap = models.BooleanField(default=False)
+    payload = models.BinaryField()
+
+    class Meta:
+        """Read by window."""
+
+        indexes = [models.Index(fields=["last_minute"], name="delta_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.first_minute}"
+
+
+class RollupBlock(models.Model):
+    """Folded rollups of one source and minute, hour or day."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE)
+    span_minutes = models.PositiveIntegerField()  # 1, 60 or 1440
+    minute = models.BigIntegerField()  # first minute since the epoch
+    overlap = models.BooleanField(default=False)
+    payload = models.BinaryField()
+
+    class Meta:
+        """One block per source, span and start."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "span_minutes", "minute", "overlap"], name="one_block"
+            )
+        ]
+        indexes = [models.Index(fields=["span_minutes", "minute"], name="block_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.minute}+{self.span_minutes}"
+
+
+class Tombstone(models.Model):
+    """A deleted trace that its source may return again; its counts stay."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE)
+    trace_key = models.CharField(max_length=32)
+    span_count = models.PositiveIntegerField()
+    start_us = models.BigIntegerField()
+    deleted_at = models.DateTimeField()
+    contribution = models.BinaryField()
+
+    class Meta:
+        """One per trace and source."""
+
+        constraints = [
+            models.UniqueConstraint(fields=["trace_key", "source"], name="one_stone")
+        ]
+
+    def __str__(self) -> str:
+        return self.trace_key
+
+
+class Snapshot(models.Model):
+    """A redacted copy of a trace that outlives its source and its retention."""
+
+    trace_id = models.CharField(max_length=32)
+    source_name = models.CharField(max_length=100)
+    source_kind = models.CharField(max_length=20)
+    captured_at = models.DateTimeField()
+    complete = models.BooleanField(default=True)
+    summary = models.JSONField()
+    columns = models.BinaryField()
+    details = models.BinaryField()
+    redaction = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return self.trace_id
+
+
+class ShareLink(models.Model):
+    """A link to a snapshot; only a keyed hash of its token is kept."""
+
+    snapshot = models.ForeignKey(
+        Snapshot, on_delete=models.CASCADE, related_name="links"
+    )
+    token_hash = models.CharField(max_length=64, unique=True)
+    note = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    opened_count = models.PositiveIntegerField(default=0)
+    last_opened_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"share {self.pk}"
