@@ -1,0 +1,1 @@
+"""Plain data for pages, made from what is stored."""

@@ -1,0 +1,165 @@
+"""Rows of the search page and their live changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from dashboard.models import TraceRecord
+from dashboard.presenters import text
+from dashboard.presenters.colors import slots
+from dashboard.reads.traces import FoundTraces, filter_keys, find_record, find_traces
+from dashboard.traces.ids import short_id
+from dashboard.traces.query import TraceQuery
+
+SHAPE_WIDTH, SHAPE_HEIGHT = 168, 32
+MAX_SEGMENTS = 6
+
+
+def result_row(record: TraceRecord) -> dict[str, Any]:
+    """One row; all values are plain data, colours are slot numbers."""
+    summary = record.summary
+    shares = list((summary.get("critical_by_service") or {}).items())
+    colour = slots(summary.get("services") or {})
+    segments = [
+        {"service": name, "slot": colour.get(name, 0), "share": round(value, 4)}
+        for name, value in shares[:MAX_SEGMENTS]
+    ]
+    return {
+        "key": record.trace_key,
+        "url": reverse("dashboard:trace", args=[record.trace_id]),
+        "trace_id": record.trace_id,
+        "short_id": short_id(record.trace_id),
+        "root_service": record.root_service,
+        "root_operation": record.root_operation,
+        "slot": colour.get(record.root_service, 0),
+        "start_us": record.start_us,
+        "start_text": text.moment(record.start_us),
+        "duration_us": record.duration_us,
+        "duration_text": text.duration_us(record.duration_us),
+        "span_count": record.span_count,
+        "spans_text": text.spans(record.span_count),
+        "error_count": record.error_count,
+        "failed_text": text.failed(record.error_count) if record.error_count else "",
+        "services": record.service_count,
+        "segments": segments,
+        "where": where_text(shares),
+        "remark": remark(record),
+        "shape": shape(record, colour),
+        "growing": not record.settled,
+        "incomplete": bool(record.orphan_count) and record.settled,
+    }
+
+
+def where_text(shares: list[tuple[str, float]]) -> str:
+    """Where the time went, in words: the first one or two services."""
+    if not shares:
+        return ""
+    name, first = shares[0]
+    if first >= 0.75 or len(shares) == 1:
+        return _("%(service)s %(share)s of the time") % {
+            "service": name,
+            "share": text.share(first),
+        }
+    return ", ".join(f"{n} {text.share(v)}" for n, v in shares[:2])
+
+
+def remark(record: TraceRecord) -> str:
+    """Why a row is remarkable: where it failed, or what is missing."""
+    found = record.summary.get("first_error") or {}
+    if found:
+        values = {"service": found.get("service", ""), "text": found.get("text", "")}
+        if values["text"]:
+            return _("failed in %(service)s: %(text)s") % {
+                **values,
+                "text": values["text"][:120],
+            }
+        return _("failed in %(service)s") % values
+    if record.orphan_count and record.settled:
+        return _("incomplete: a caller is missing")
+    return ""
+
+
+def shape(record: TraceRecord, colour: dict[str, int]) -> list[dict[str, Any]]:
+    """Rectangles of the miniature, in a box of 168 by 32."""
+    bars = record.summary.get("shape") or []
+    if not bars:
+        return []
+    step = min(4.0, SHAPE_HEIGHT / len(bars))
+    return [
+        {
+            "x": round(max(start, 0) * SHAPE_WIDTH, 1),
+            "y": round(row * step, 1),
+            "width": round(max(width * SHAPE_WIDTH, 1.0), 1),
+            "height": round(max(step - 1, 0.8), 1),
+            "slot": colour.get(service, 0),
+            "failed": failed,
+        }
+        for row, (_depth, start, width, service, failed) in enumerate(bars)
+    ]
+
+
+def found_text(found: FoundTraces, query: TraceQuery) -> str:
+    """The honest sentence above the list."""
+    shown = len(found.records)
+    if not found.exact:
+        return _(
+            "%(matched)s traces match among the %(checked)s looked at, %(shown)s shown."
+        ) % {
+            "matched": text.count(found.matched),
+            "checked": text.count(found.checked),
+            "shown": shown,
+        }
+    if shown < found.matched:
+        return _("%(matched)s traces match, %(shown)s shown.") % {
+            "matched": text.count(found.matched),
+            "shown": shown,
+        }
+    if found.matched == 1:
+        return _("1 trace matches.")
+    return _("%(matched)s traces match.") % {"matched": text.count(found.matched)}
+
+
+class LiveSearch:
+    """What one open search page has been told, to tell it differences."""
+
+    def __init__(self, parameters: dict[str, list[str]]):
+        self.query, _problems, _unknown = TraceQuery.read(parameters)
+        self.sent: set[str] = set()
+
+    def reset(self) -> dict[str, Any]:
+        """All rows."""
+        found = find_traces(self.query)
+        self.sent = {record.trace_key for record in found.records}
+        return {
+            "rows": [result_row(record) for record in found.records],
+            "matched": found.matched,
+            "text": found_text(found, self.query),
+        }
+
+    def diff(self, keys: set[str]) -> dict[str, Any] | None:
+        """Rows added, updated or removed for changed traces."""
+        records = filter_keys(self.query, keys)
+        matching = {record.trace_key for record in records}
+        add = [result_row(r) for r in records if r.trace_key not in self.sent]
+        update = [result_row(r) for r in records if r.trace_key in self.sent]
+        remove = sorted((keys & self.sent) - matching)
+        self.sent |= matching
+        self.sent -= set(remove)
+        if not (add or update or remove):
+            return None
+        return {"add": add, "update": update, "remove": remove}
+
+
+def trace_state(trace_id: str) -> dict[str, Any]:
+    """Version and growth of a stored trace."""
+    record = find_record(trace_id)
+    if record is None:
+        return {"version": 0, "span_count": 0, "growing": False}
+    return {
+        "version": record.version,
+        "span_count": record.span_count,
+        "growing": not record.settled,
+    }

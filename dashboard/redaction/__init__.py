@@ -1,0 +1,1 @@
+"""What may leave in a share: secrets are taken out before it is stored."""

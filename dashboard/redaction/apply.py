@@ -1,0 +1,149 @@
+"""Takes secrets out of a trace; the same value gets the same label."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dashboard.redaction.rules import (
+    RULE_NAMES,
+    RULES,
+    SECRET_KEY,
+    SQL,
+    SQL_KEYS,
+    SQL_START,
+)
+from dashboard.traces.details import read_details, write_details
+from dashboard.traces.trace import Log, Process, Reference, SpanDetails, Tag, Trace
+
+MAX_EXAMPLES = 12
+
+
+@dataclass(slots=True)
+class Redactor:
+    """Replaces secrets by labels such as ``[ip 1]`` and counts them by rule."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    labels: dict[tuple[str, str], str] = field(default_factory=dict)
+    examples: list[dict[str, str]] = field(default_factory=list)
+
+    def label(self, rule: str, value: str) -> str:
+        """The label of a value; equal values have equal labels."""
+        self.counts[rule] += 1
+        found = self.labels.get((rule, value))
+        if found is None:
+            number = sum(1 for name, _ in self.labels if name == rule) + 1
+            found = self.labels[rule, value] = f"[{rule} {number}]"
+        return found
+
+    def text(self, text: str) -> str:
+        """A free text without secrets."""
+        for rule in RULES:
+            if rule.pattern.search(text):
+                text = rule.pattern.sub(
+                    lambda m, rule=rule: (
+                        self.label(rule.name, m[0]) if rule.check(m[0]) else m[0]
+                    ),
+                    text,
+                )
+        return text
+
+    def tag(self, tag: Tag) -> Tag:
+        """A tag without secrets: by its key, else by its value's look."""
+        if SECRET_KEY.search(tag.key):
+            return Tag(
+                self.text(tag.key), "string", self.label("secret-tag", str(tag.value))
+            )
+        value: Any = tag.value
+        if tag.type in ("bool", "int64", "float64") and not isinstance(value, str):
+            shown = self.text(str(value))
+            same = shown == str(value)
+            return tag if same else Tag(tag.key, "string", shown)
+        text = "" if value is None else str(value)
+        clean = text
+        if SQL_KEYS.search(tag.key) or SQL_START.match(text):
+            clean = SQL.sub(lambda m: self.label("sql-literal", m[0]), clean)
+        clean = self.text(clean)
+        if tag.type == "binary" and text:
+            clean = self.label("secret-tag", text)
+        if clean != text and len(self.examples) < MAX_EXAMPLES:
+            self.examples.append({"key": tag.key, "after": clean[:200]})
+        return Tag(self.text(tag.key), tag.type if clean == text else "string", clean)
+
+    def tags(self, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+        """Several tags."""
+        return tuple(self.tag(tag) for tag in tags)
+
+    def details(self, details: SpanDetails) -> SpanDetails:
+        """A span's details."""
+        return SpanDetails(
+            self.tags(details.tags),
+            tuple(Log(log.at_ns, self.tags(log.fields)) for log in details.logs),
+            tuple(self.text(text) for text in details.warnings),
+        )
+
+    def report(self) -> dict[str, Any]:
+        """Which rules ran and how often each found something."""
+        return {
+            "rules": {name: self.counts.get(name, 0) for name in RULE_NAMES},
+            "total": sum(self.counts.values()),
+            "examples": self.examples,
+        }
+
+
+def redact(trace: Trace) -> tuple[Trace, dict[str, Any]]:
+    """A copy of an adjusted trace (with details) without secrets, and the report.
+
+    Facts are cleaned with the same labels, so nothing stays behind in columns.
+    """
+    redactor = Redactor()
+    details = [write_details(redactor.details(read_details(d))) for d in trace.details]
+    processes = [
+        Process(redactor.text(p.service), redactor.tags(p.tags))
+        for p in trace.processes
+    ]
+    references = {
+        row: tuple(
+            Reference(r.kind, r.trace_id, r.span_id, redactor.tags(r.tags))
+            for r in found
+        )
+        for row, found in trace.references.items()
+    }
+    counted = Counter(redactor.counts)
+    secret = {
+        value
+        for key, column in trace.facts.items()
+        if key in ("db.statement", "http.url", "request_id", "status_message")
+        for value in column[column >= 0].tolist()
+    }
+    fact_values = [
+        redactor.tag(
+            Tag("db.statement" if place in secret else "fact", "string", value)
+        ).value
+        for place, value in enumerate(trace.fact_values)
+    ]
+    warnings = [
+        replace(
+            w,
+            values={
+                k: redactor.text(v) if isinstance(v, str) else v
+                for k, v in w.values.items()
+            },
+        )
+        for w in trace.warnings
+    ]
+    redactor.counts = counted
+    services = [redactor.text(name) for name in trace.services]
+    operations = [redactor.text(name) for name in trace.operations]
+    clean = replace(
+        trace,
+        details=details,
+        processes=processes,
+        references=references,
+        fact_values=[str(value) for value in fact_values],
+        warnings=warnings,
+        services=services,
+        operations=operations,
+    )
+    return clean, redactor.report()
