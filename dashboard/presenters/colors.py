@@ -7,7 +7,24 @@ import math
 from collections.abc import Iterable
 
 SLOTS = 16
-LIGHT = ["305cc4", "b65103", "ab71e2", "941b67", "73981d", "885398", "5f3aaa", "6e68da", "12557c", "814043", "665609", "c85f99", "087846", "9e5c71", "e06918", "3c97ac"]
+LIGHT = [
+    "305cc4",
+    "b65103",
+    "ab71e2",
+    "941b67",
+    "73981d",
+    "885398",
+    "5f3aaa",
+    "6e68da",
+    "12557c",
+    "814043",
+    "665609",
+    "c85f99",
+    "087846",
+    "9e5c71",
+    "e06918",
+    "3c97ac",
+]
 
 
 def _linear(code: int) -> float:

@@ -1,0 +1,98 @@
+"""One trace as a binary payload of columns for the browser.
+
+Layout, little-endian: ``u32`` length of the header, the header (JSON, padded
+with spaces to a multiple of four bytes), then the columns one after another at
+the offsets that the header names (relative to the header's end).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any
+
+import numpy as np
+
+from dashboard.presenters.colors import monogram, slots
+from dashboard.traces.trace import Trace
+
+MAX_IDS = 5_000  # above, ids stay on the server: they do not compress
+
+
+def unit_of(duration_ns: int) -> int:
+    """Nanoseconds per unit of the payload's times, so that 31 bits hold them."""
+    for unit in (1, 1_000, 1_000_000):
+        if duration_ns // unit < 2**31 - 1:
+            return unit
+    return 1_000_000_000
+
+
+def build_payload(
+    trace: Trace, extra: dict[str, np.ndarray], head: dict[str, Any]
+) -> bytes:
+    """The payload of an adjusted trace with its analysis arrays.
+
+    ``head`` is merged into the header (version, growing). Times are relative to
+    the trace's start, in the header's ``unit_ns``; ``start`` is relative to the
+    parent's start (roots: to the trace's), ``up`` is the row minus the parent's
+    row (0 for roots).
+    """
+    count = len(trace)
+    origin = int(trace.start_ns.min()) if count else 0
+    whole = int(trace.end_ns.max()) - origin if count else 0
+    unit = unit_of(whole)
+    start = (trace.start_ns - origin) // unit
+    parent = trace.parent
+    base = np.where(parent >= 0, start[parent], 0) if count else start
+    rows = np.arange(count)
+    version = trace.facts.get("version", np.full(count, -1, np.int32))
+    numbers, place = np.unique(version, return_inverse=True)
+    versions = ["" if n < 0 else trace.fact_values[n] for n in numbers.tolist()]
+    columns: list[tuple[str, np.ndarray]] = [
+        ("start", (start - base).astype("<i4")),
+        ("duration", (trace.duration_ns // unit).astype("<u4")),
+        ("self", (extra["self_ns"] // unit).astype("<u4")),
+        ("up", np.where(parent >= 0, rows - parent, 0).astype("<u4")),
+        ("criticalRow", extra["critical_row"].astype("<u4")),
+        (
+            "criticalStart",
+            ((extra["critical_start_ns"] - origin) // unit).astype("<u4"),
+        ),
+        ("criticalEnd", ((extra["critical_end_ns"] - origin) // unit).astype("<u4")),
+    ]
+    if trace.skew_ns is not None:
+        columns.append(("skew", (trace.skew_ns // unit).astype("<i4")))
+    for name, column, names in (
+        ("service", trace.service, trace.services),
+        ("operation", trace.operation, trace.operations),
+        ("version", place.reshape(-1), versions),
+    ):
+        width = "<u2" if len(names) < 2**16 else "<u4"
+        columns.append((name, column.astype(width)))
+    columns.append(("flags", trace.flags.astype("<u2")))
+    columns.append(("kind", trace.kind.astype("u1")))
+    columns.sort(key=lambda item: -item[1].itemsize)
+    colours = slots(trace.services)
+    table, offset = [], 0
+    for name, array in columns:
+        table.append([name, array.dtype.str, offset, len(array)])
+        offset += array.nbytes
+    header = {
+        **head,
+        "trace_id": trace.trace_id,
+        "spans": count,
+        "origin_us": str(origin // 1_000),
+        "unit_ns": unit,
+        "duration": whole // unit,
+        "services": [[name, colours[name], monogram(name)] for name in trace.services],
+        "operations": trace.operations,
+        "versions": versions,
+        "ids": trace.span_ids if count <= MAX_IDS else None,
+        "columns": table,
+    }
+    packed = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
+    body = packed.encode("utf-8", "replace")
+    body += b" " * (-len(body) % 4)
+    return b"".join(
+        [struct.pack("<I", len(body)), body, *(a.tobytes() for _, a in columns)]
+    )

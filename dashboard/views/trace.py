@@ -1,0 +1,230 @@
+"""The trace page and what it asks for: payload, one span, find, download."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import brotli
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotModified,
+    JsonResponse,
+)
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from dashboard.actions.fetch import fetch_trace
+from dashboard.models import TraceRecord
+from dashboard.presenters import waterfall
+from dashboard.presenters.payload import build_payload
+from dashboard.presenters.strings import trace_strings
+from dashboard.reads import find as finder
+from dashboard.reads.traces import find_record, load, load_whole
+from dashboard.sources.jaeger.export import to_jaeger_json
+from dashboard.sources.otlp.export import to_otlp_json
+from dashboard.traces import codec
+from dashboard.traces.ids import normalise_trace_id
+from dashboard.views.errors import problem_page
+
+log = logging.getLogger(__name__)
+KNOWN = {
+    "uiFind",
+    "uiEmbed",
+    "uiTheme",
+    "uiTimelineCollapseTitle",
+    "uiTimelineHideMinimap",
+    "uiTimelineHideSummary",
+    "svcFilter",
+    "span",
+    "from",
+    "to",
+    "view",
+    "source",
+    "collapsed",
+    "critical",
+    "raw",
+    "next",
+}
+EXPORTS = {
+    "jaeger": (to_jaeger_json, "application/json", "json"),
+    "otlp": (to_otlp_json, "application/json", "otlp.json"),
+}
+
+
+def get_record(trace_id: str) -> TraceRecord | None:
+    """The stored record; the loader of every view here."""
+    return find_record(normalise_trace_id(trace_id))
+
+
+def shown_of(record: TraceRecord) -> waterfall.Shown:
+    """A record ready for the presenters."""
+    loaded = load(record)
+    return waterfall.Shown(
+        loaded.trace,
+        loaded.extra,
+        record.summary,
+        growing=not record.settled,
+        complete=record.settled and not record.orphan_count,
+    )
+
+
+@require_safe
+def show(request: HttpRequest, trace_id: str) -> HttpResponse:
+    """The page; a trace that is not stored is asked of the backends."""
+    try:
+        wanted = normalise_trace_id(trace_id)
+    except ValueError as problem:
+        return problem_page(request, 400, _("This is no trace id"), str(problem))
+    record = find_record(wanted)
+    problems: list[str] = []
+    if record is None:
+        found, problems = fetch_trace(wanted)
+        record = find_record(wanted) if found else None
+    if record is None:
+        text = _(
+            "No stored trace has this id, and no source that answers knows it. It "
+            "may have been deleted there, or its spans have not arrived yet."
+        )
+        return problem_page(
+            request, 404, _("Trace %(id)s is not here") % {"id": wanted}, text, problems
+        )
+    if trace_id != record.trace_id:
+        query = request.META.get("QUERY_STRING", "")
+        url = reverse("dashboard:trace", args=[record.trace_id])
+        return redirect(f"{url}?{query}" if query else url)
+    shown = shown_of(record)
+    args = [record.trace_id]
+    urls = {
+        "payload": reverse("dashboard:trace-payload", args=args),
+        "span": reverse("dashboard:trace-span", args=[*args, 0])[:-1],
+        "find": reverse("dashboard:trace-find", args=args),
+        "live": f"ws/trace/{record.trace_id}",
+        "download": reverse("dashboard:trace-download", args=args),
+        "trace": reverse("dashboard:trace", args=["0"])[:-1],
+    }
+    return render(
+        request,
+        "dashboard/trace.html",
+        page_context(request, shown, urls, record.source.name),
+    )
+
+
+def page_context(
+    request: HttpRequest, shown: waterfall.Shown, urls: dict[str, str], source: str
+) -> dict[str, Any]:
+    """What the template needs, for a stored trace or a snapshot."""
+    embedded = request.GET.get("uiEmbed") == "v0"
+    return {
+        "head": waterfall.header(shown),
+        "rows": waterfall.first_rows(shown),
+        "span_count": len(shown.trace),
+        "warnings": waterfall.trace_warnings(shown.trace)[:20],
+        "urls": urls,
+        "source_name": source,
+        "strings": trace_strings(),
+        "embedded": embedded,
+        "unknown": sorted(set(request.GET) - KNOWN),
+        "version": 0,
+        "nav": "search",
+    }
+
+
+@require_safe
+def payload(request: HttpRequest, trace_id: str) -> HttpResponse:
+    """The binary payload; its ETag is the record's version."""
+    record = record_or_404(trace_id)
+    tag = f'"{record.pk}-{record.version}-{int(record.settled)}"'
+    if request.headers.get("If-None-Match") == tag:
+        return HttpResponseNotModified()
+    shown = shown_of(record)
+    head = {"version": record.version, "growing": shown.growing}
+    return binary(request, build_payload(shown.trace, shown.extra, head), tag)
+
+
+def binary(request: HttpRequest, body: bytes, tag: str) -> HttpResponse:
+    """A binary answer, brotli where the browser takes it."""
+    accepts = request.headers.get("Accept-Encoding", "")
+    response = HttpResponse(content_type="application/octet-stream")
+    if "br" in accepts:
+        body = brotli.compress(body, quality=4 if len(body) < 4_000_000 else 3)
+        response["Content-Encoding"] = "br"
+    response.content = body
+    response["ETag"] = tag
+    response["Cache-Control"] = "no-cache"
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response
+
+
+def record_or_404(trace_id: str) -> TraceRecord:
+    """The stored record, or the 404 of an asset."""
+    try:
+        record = get_record(trace_id)
+    except ValueError as problem:
+        raise Http404(str(problem)) from problem
+    if record is None:
+        raise Http404(_("This trace is not stored."))
+    return record
+
+
+@require_safe
+def span(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
+    """Details of one row; ``v`` is the version that the page shows."""
+    record = record_or_404(trace_id)
+    wanted = request.GET.get("v", "")
+    if wanted and wanted != str(record.version):
+        return JsonResponse(
+            {"ok": False, "error": _("The trace has grown since."), "status": 409},
+            status=409,
+        )
+    return span_answer(shown_of(record), bytes(record.details), row)
+
+
+def span_answer(shown: waterfall.Shown, details: bytes, row: int) -> HttpResponse:
+    """The JSON of one row, or 404."""
+    try:
+        raw = codec.read_detail(details, row)
+    except IndexError:
+        return JsonResponse(
+            {"ok": False, "error": _("There is no such span."), "status": 404},
+            status=404,
+        )
+    return JsonResponse(waterfall.span_details(shown, row, raw))
+
+
+@require_safe
+def find(request: HttpRequest, trace_id: str) -> HttpResponse:
+    """Rows that hold a text."""
+    record = record_or_404(trace_id)
+    return find_answer(request, shown_of(record).trace, bytes(record.details))
+
+
+def find_answer(request: HttpRequest, trace: Any, details: bytes) -> HttpResponse:
+    """The JSON of a find."""
+    wanted = request.GET.get("q", "")[:500]
+    rows = finder.find_rows(trace, codec.decode_all_details(details), wanted)
+    return JsonResponse({"rows": rows})
+
+
+@require_safe
+def download(request: HttpRequest, trace_id: str) -> HttpResponse:
+    """The trace as a file in a chosen format."""
+    record = record_or_404(trace_id)
+    name = request.GET.get("format", "jaeger")
+    if name not in EXPORTS:
+        return problem_page(
+            request,
+            400,
+            _("There is no such format"),
+            _("Choose one of: %(names)s.") % {"names": ", ".join(EXPORTS)},
+        )
+    export, kind, ending = EXPORTS[name]
+    response = HttpResponse(export([load_whole(record)]), content_type=kind)
+    file_name = f"trace-{record.trace_id}.{ending}"
+    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    return response
