@@ -1,0 +1,103 @@
+"""Texts that scripts show, in the reader's language."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+
+def common_strings() -> dict[str, str]:
+    """Texts of every page."""
+    return {
+        "live": _("Live"),
+        "connecting": _("Connecting"),
+        "disconnected": _("Disconnected"),
+        "lost": _(
+            "Connection lost, trying again. The page shows {time}; it catches up when "
+            "the connection is back."
+        ),
+        "secondsAgo": _("{n} s ago"),
+        "minutesAgo": _("{n} min ago"),
+        "today": _("Today {time}"),
+        "copied": _("Copied"),
+        "close": _("Close"),
+        "noChart": _("The chart could not be drawn. The table holds the same data."),
+    }
+
+
+def search_strings() -> dict[str, str]:
+    """Texts of the search page."""
+    return {
+        **common_strings(),
+        "new": _("{n} new"),
+        "pause": _("Pause"),
+        "resume": _("Resume"),
+        "growing": _("growing"),
+        "incomplete": _("incomplete"),
+        "uploading": _("Reading the file …"),
+        "uploadFailed": _("The upload failed: {text}"),
+        "duration": _("Duration"),
+        "compare": _("Compare"),
+    }
+
+
+def trace_strings() -> dict[str, str]:
+    """Texts of the trace page."""
+    return {
+        **common_strings(),
+        "loading": _("Loading {n} spans …"),
+        "failedPayload": _("The spans could not be loaded ({text}). Try again."),
+        "failed": _("failed"),
+        "failedBelow": _("failed below"),
+        "critical": _("critical path"),
+        "spans": _("{n} spans"),
+        "matches": _("{n} of {total} matches"),
+        "noMatch": _("no match"),
+        "oneMatch": _("1 match"),
+        "duration": _("Duration"),
+        "selfTime": _("Self time"),
+        "ofTrace": _("Of the trace"),
+        "attributes": _("Attributes"),
+        "events": _("Events"),
+        "resource": _("Process (resource)"),
+        "references": _("References"),
+        "warnings": _("Warnings"),
+        "copy": _("Copy"),
+        "copyId": _("Copy span id"),
+        "copyLink": _("Copy link to span"),
+        "cut": _("{n} more characters are in the download"),
+        "moreTags": _("{n} more are in the download"),
+        "started": _("started at +{offset}"),
+        "adjusted": _("moved by {n}"),
+        "waiting": _("Waiting for more spans."),
+        "growing": _("Growing"),
+        "complete": _("Complete"),
+        "incomplete": _("Incomplete"),
+        "grown": _("The trace has grown and was read again."),
+        "collapsed": _("{n} hidden"),
+        "rowLabel": _("{service} {operation}, {duration}"),
+        "detailsFailed": _("The details could not be loaded ({text})."),
+        "open": _("Open"),
+        "sameTrace": _("in this trace"),
+        "shareFailed": _("The share was not made: {text}"),
+    }
+
+
+def graph_strings() -> dict[str, str]:
+    """Texts of the graph page."""
+    return {
+        **common_strings(),
+        "calls": _("Calls"),
+        "errors": _("Failed"),
+        "rate": _("Rate"),
+        "fails": _("{share} fail"),
+        "new": _("new"),
+        "versions": _("Versions"),
+        "callers": _("Callers"),
+        "callees": _("Callees"),
+        "findTraces": _("Find these traces"),
+        "focusHere": _("Focus on this service"),
+        "updated": _("updated {time}"),
+        "perMinute": _("Requests per minute"),
+        "nodeLabel": _("{service}, {kind}, {rate}"),
+        "attempts": _("{n} attempts"),
+    }

@@ -1,0 +1,51 @@
+"""HTTP routes, grouped by noun."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from dashboard.views import health, search, share, sources, topology, trace
+from dashboard.views.api import otlp
+
+app_name = "dashboard"
+search_urls = [
+    path("", search.index, name="home"),
+    path("search", search.index, name="search"),
+    path("lookup", search.lookup, name="lookup"),
+    path("upload", search.upload, name="upload"),
+]
+trace_urls = [
+    path("trace/<str:trace_id>", trace.show, name="trace"),
+    path("trace/<str:trace_id>/payload", trace.payload, name="trace-payload"),
+    path("trace/<str:trace_id>/span/<int:row>", trace.span, name="trace-span"),
+    path("trace/<str:trace_id>/find", trace.find, name="trace-find"),
+    path("trace/<str:trace_id>/download", trace.download, name="trace-download"),
+]
+graph_urls = [
+    path("graph", topology.show, name="graph"),
+    path("graph.json", topology.data, name="graph-data"),
+    path("dependencies", topology.show, name="dependencies"),
+    path("api/dependencies", topology.dependencies, name="api-dependencies"),
+]
+share_urls = [
+    path("shares", share.list_shares, name="shares"),
+    path("shares/new", share.create, name="share-create"),
+    path("shares/<int:share_id>/revoke", share.revoke, name="share-revoke"),
+    path("s/<str:token>", share.open_link, name="share-open"),
+    path("s/<str:token>/payload", share.share_payload, name="share-payload"),
+    path("s/<str:token>/span/<int:row>", share.share_span, name="share-span"),
+    path("s/<str:token>/find", share.share_find, name="share-find"),
+]
+source_urls = [
+    path("sources", sources.index, name="sources"),
+    path("sources/<int:source_id>/switch", sources.switch, name="source-switch"),
+    path("sources/<int:source_id>/remove", sources.remove, name="source-remove"),
+]
+machine_urls = [
+    path("v1/traces", otlp.receive, name="otlp"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+]
+urlpatterns = (
+    search_urls + trace_urls + graph_urls + share_urls + source_urls + machine_urls
+)

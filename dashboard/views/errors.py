@@ -1,0 +1,49 @@
+"""Error pages in the look of the others, each saying what to do."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+
+def problem_page(
+    request: HttpRequest,
+    status: int,
+    title: str,
+    text: str,
+    details: list[str] | None = None,
+) -> HttpResponse:
+    """One page for every fault that a visitor meets."""
+    context = {"title": title, "text": text, "details": details or [], "status": status}
+    return render(request, "dashboard/problem.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400."""
+    text = _("Spanboard could not read the request. Check the address and try again.")
+    return problem_page(request, 400, _("The request is not understood"), text)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403."""
+    text = _("You may not open this page.")
+    return problem_page(request, 403, _("Not allowed"), text)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 of a form that another site sent, or that is too old."""
+    text = _("The form came from elsewhere or is too old. Load the page and try again.")
+    return problem_page(request, 403, _("The form was not accepted"), text)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404."""
+    text = _("There is no such page. The links at the top lead to all there are.")
+    return problem_page(request, 404, _("Nothing is here"), text)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500; a fault of Spanboard's, which the log tells."""
+    text = _("Spanboard made a mistake. The log has the details; please report it.")
+    return problem_page(request, 500, _("Something failed here"), text)

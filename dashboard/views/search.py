@@ -1,0 +1,161 @@
+"""The search page, its upload and the look-up of a trace id."""
+
+from __future__ import annotations
+
+import logging
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from dashboard.actions.ingest import ingest
+from dashboard.actions.sources import upload_source
+from dashboard.models import Source, TraceRecord
+from dashboard.presenters import figures, results
+from dashboard.presenters.problems import problem_text
+from dashboard.presenters.strings import search_strings
+from dashboard.reads.traces import (
+    FoundTraces,
+    find_traces,
+    vocabulary,
+    which_condition_excludes,
+)
+from dashboard.sources.detect import decode
+from dashboard.traces.durations import parse_duration
+from dashboard.traces.errors import BadTracePayload
+from dashboard.traces.ids import normalise_trace_id
+from dashboard.traces.query import SORTS, TraceQuery
+
+log = logging.getLogger(__name__)
+LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "2d", "7d")
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """The list of traces that match, live."""
+    parameters = {name: request.GET.getlist(name) for name in request.GET}
+    query, problems, unknown = TraceQuery.read(parameters)
+    found = find_traces(query) if not problems else FoundTraces([], 0, 0, 0.0)
+    rows = [results.result_row(record) for record in found.records]
+    conditions = query.to_query_string()
+    empty = {}
+    if not rows and conditions and not problems:
+        name, count = which_condition_excludes(query)
+        loose = dict(query.without_each()).get(name)
+        if loose is not None and count:
+            empty = {"count": count, "url": f"?{loose.to_query_string()}", "name": name}
+    words = vocabulary(query.source)
+    longest = max((row["duration_us"] for row in rows), default=1)
+    for row in rows:
+        row["width"] = round(max(row["duration_us"] / max(longest, 1), 0.01) * 100, 1)
+    context = {
+        "query": query,
+        "conditions": conditions,
+        "tags_text": query.logfmt(),
+        "min_text": _short(query.min_duration_us),
+        "max_text": _short(query.max_duration_us),
+        "problems": [(p.where, problem_text(p)) for p in problems],
+        "unknown": unknown,
+        "found": found,
+        "found_text": results.found_text(found, query),
+        "elapsed": f"{found.elapsed_ms:.0f}",
+        "rows": rows,
+        "empty": empty,
+        "any_stored": TraceRecord.objects.exists(),
+        "services": sorted(words),
+        "operations": words.get(query.service, []),
+        "words": words,
+        "sorts": [(name, sort_text(name)) for name in SORTS],
+        "lookbacks": LOOKBACKS,
+        "sources": list(Source.objects.values_list("name", flat=True)),
+        "figure": figures.latency_scatter(rows),
+        "strings": search_strings(),
+        "limit_mib": settings.SPANBOARD_UPLOAD_MAX_BYTES // 2**20,
+        "nav": "search",
+        "embedded": request.GET.get("uiEmbed") == "v0",
+        "status": 400 if problems else 200,
+    }
+    return render(
+        request, "dashboard/search.html", context, status=400 if problems else 200
+    )
+
+
+def sort_text(name: str) -> str:
+    """A sort order in words."""
+    return {
+        "newest": _("Newest first"),
+        "oldest": _("Oldest first"),
+        "longest": _("Longest first"),
+        "shortest": _("Shortest first"),
+        "most-spans": _("Most spans first"),
+        "fewest-spans": _("Fewest spans first"),
+        "most-errors": _("Most failed first"),
+    }[name]
+
+
+def _short(value_us: int | None) -> str:
+    """A duration for the form, which reads back as the same."""
+    if value_us is None:
+        return ""
+    for unit in ("s", "ms"):
+        size_us = parse_duration(f"1{unit}") // 1_000
+        if value_us % size_us == 0 and value_us:
+            return f"{value_us // size_us}{unit}"
+    return f"{value_us}us"
+
+
+@require_safe
+def lookup(request: HttpRequest) -> HttpResponse:
+    """The box in the top bar: a trace id opens it, other text searches services."""
+    text = request.GET.get("q", "").strip()
+    try:
+        wanted = normalise_trace_id(text)
+    except ValueError:
+        wanted = ""
+    if wanted and (
+        len(wanted) >= 12 or TraceRecord.objects.filter(trace_id=wanted).exists()
+    ):
+        return redirect("dashboard:trace", trace_id=wanted)
+    key = "tags" if "=" in text else "service"
+    query, _problems, _unknown = TraceQuery.read({key: [text]})
+    return redirect(f"{reverse('dashboard:search')}?{query.to_query_string()}")
+
+
+@require_POST
+def upload(request: HttpRequest) -> HttpResponse:
+    """Store traces of dropped files; the answer leads to them."""
+    files = request.FILES.getlist("file")
+    if not files:
+        return _refuse(400, _("No file came. Drop a file of traces on the page."))
+    limit = settings.SPANBOARD_UPLOAD_MAX_BYTES
+    if sum(file.size or 0 for file in files) > limit:
+        return _refuse(
+            413,
+            _("The file is larger than %(limit)s MiB. Split it, or raise the limit.")
+            % {"limit": limit // 2**20},
+        )
+    traces, problems = [], []
+    for file in files:
+        try:
+            decoded = decode(file.read(), max_bytes=8 * limit)
+        except BadTracePayload as problem:
+            return _refuse(400, f"{file.name}: {problem}")
+        traces += decoded.traces
+        problems += decoded.problems
+    if not traces:
+        return _refuse(400, _("The file holds no traces."))
+    ingest(upload_source(), traces, replace=False)
+    if len({trace.trace_id for trace in traces}) == 1:
+        url = reverse("dashboard:trace", args=[traces[0].trace_id])
+    else:
+        url = f"{reverse('dashboard:search')}?source=Uploads"
+    return JsonResponse(
+        {"ok": True, "traces": len(traces), "problems": len(problems), "url": url}
+    )
+
+
+def _refuse(status: int, text: str) -> JsonResponse:
+    return JsonResponse({"ok": False, "error": text, "status": status}, status=status)

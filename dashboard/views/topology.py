@@ -1,0 +1,90 @@
+"""The service graph and its data."""
+
+from __future__ import annotations
+
+import time
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from dashboard.graph.build import edges_of
+from dashboard.graph.options import GraphOptions
+from dashboard.models import Source
+from dashboard.presenters.problems import problem_text
+from dashboard.presenters.strings import graph_strings
+from dashboard.presenters.topology import topology_data
+from dashboard.reads.rollups import read_window
+
+LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "7d")
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponse:
+    """The page, with its whole table in the HTML."""
+    parameters = {name: request.GET.getlist(name) for name in request.GET}
+    options, problems, unknown = GraphOptions.read(parameters)
+    data = topology_data(options)
+    context = {
+        "options": options,
+        "data": data,
+        "problems": [problem_text(p) for p in problems],
+        "unknown": unknown,
+        "lookbacks": LOOKBACKS,
+        "sources": list(Source.objects.values_list("name", flat=True)),
+        "live_path": f"ws/graph?{options.to_query_string()}",
+        "strings": graph_strings(),
+        "nav": "graph",
+        "embedded": request.GET.get("uiEmbed") == "v0",
+    }
+    return render(
+        request, "dashboard/topology.html", context, status=400 if problems else 200
+    )
+
+
+@require_safe
+def data(request: HttpRequest) -> HttpResponse:
+    """The page's data as JSON."""
+    parameters = {name: request.GET.getlist(name) for name in request.GET}
+    options, problems, unknown = GraphOptions.read(parameters)
+    if problems or unknown:
+        words = [problem_text(p) for p in problems]
+        words += [f"There is no parameter “{name}”." for name in unknown]
+        return JsonResponse(
+            {"ok": False, "error": " ".join(words), "status": 400}, status=400
+        )
+    return JsonResponse(topology_data(options))
+
+
+@require_safe
+def dependencies(request: HttpRequest) -> HttpResponse:
+    """Jaeger's ``/api/dependencies``: ``endTs`` and ``lookback`` in milliseconds."""
+    now_ms = time.time_ns() // 1_000_000
+    values = {"endTs": now_ms, "lookback": 86_400_000}
+    for name in values:
+        word = request.GET.get(name, "")
+        if word:
+            if not word.isdigit() or len(word) > 15:
+                return JsonResponse(
+                    {
+                        "data": None,
+                        "errors": [
+                            {"code": 400, "msg": f"{name} must be milliseconds"}
+                        ],
+                    },
+                    status=400,
+                )
+            values[name] = int(word)
+    last = values["endTs"] // 60_000
+    first = (values["endTs"] - values["lookback"]) // 60_000
+    wanted = request.GET.get("service", "")
+    links = [
+        {"parent": caller, "child": callee, "callCount": calls}
+        for caller, callee, calls, _errors, _virtual in edges_of(
+            read_window(first, last)
+        )
+        if not wanted or wanted in (caller, callee)
+    ]
+    return JsonResponse(
+        {"data": links, "total": 0, "limit": 0, "offset": 0, "errors": None}
+    )
