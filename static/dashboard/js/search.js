@@ -1,0 +1,214 @@
+// The search page: live rows, keyboard, scatter, upload.
+
+import { csrf, data, el, icon, svg, text } from "./dom.js";
+import { when } from "./format.js";
+import { drawPlot } from "./plot.js";
+import { connect } from "./socket.js";
+
+const list = document.querySelector("[data-list]");
+const template = document.getElementById("trace-row");
+const newButton = document.querySelector("[data-new]");
+const pauseButton = document.querySelector("[data-pause]");
+const parameters = new URLSearchParams(location.search);
+const newestFirst = !parameters.get("sort") || parameters.get("sort") === "newest";
+const limit = Math.min(Number(parameters.get("limit")) || 50, 1500);
+const waiting = new Map();
+let paused = false;
+let known = null;
+
+function fill(made, row) {
+  made.href = row.url;
+  made.dataset.key = row.key;
+  made.dataset.start = row.start_us;
+  made.dataset.duration = row.duration_us;
+  const time = made.querySelector("time");
+  time.dataset.us = row.start_us;
+  time.textContent = when(row.start_us);
+  const [first, second] = made.querySelectorAll(".line");
+  const name = first.querySelector("b");
+  name.textContent = row.root_service;
+  first.querySelector(".operation").textContent = row.root_operation;
+  for (const old of first.querySelectorAll(".badge")) old.remove();
+  if (row.growing) first.append(" ", el("span", { class: "badge ok small" }, el("span", { class: "dot" }), text("growing")));
+  if (row.incomplete) first.append(" ", el("span", { class: "badge warn small", text: text("incomplete") }));
+  second.querySelector("code").textContent = row.short_id;
+  let remark = second.querySelector(".remark");
+  if (!remark) { remark = el("span", { class: "remark" }); second.append(remark); }
+  remark.textContent = row.remark ? ` · ${row.remark}` : "";
+  const segments = made.querySelector(".segments");
+  segments.replaceChildren(...row.segments.map((part) => svg("rect", { class: `svc-${part.slot}`, y: 0, height: 8, width: part.share })));
+  layoutSegments(segments);
+  made.querySelector(".col-where > span").textContent = row.where;
+  made.querySelector(".col-duration b").textContent = row.duration_text;
+  const size = made.querySelector(".col-size");
+  size.replaceChildren(el("span", { text: row.spans_text }));
+  if (row.failed_text) size.append(el("span", { class: "failed" }, icon("error"), row.failed_text));
+  made.querySelector(".shape").replaceChildren(...row.shape.map((bar) => svg("rect", {
+    class: `svc-${bar.slot}${bar.failed ? " bad" : ""}`, x: bar.x, y: bar.y, width: bar.width, height: bar.height,
+  })));
+}
+
+/** Widths in the HTML are shares; lay the rectangles one after another. */
+function layoutSegments(segments) {
+  let x = 0;
+  for (const rect of segments.children) {
+    const width = Math.max(Number(rect.getAttribute("width")) * 1000 - 4, 2);
+    rect.setAttribute("x", x.toFixed(1));
+    rect.setAttribute("width", width.toFixed(1));
+    x += width + 4;
+  }
+}
+
+function scaleBars() {
+  const rows = [...list.querySelectorAll(".trace-row")];
+  const longest = Math.max(1, ...rows.map((row) => Number(row.dataset.duration)));
+  for (const row of rows) row.querySelector(".fill").setAttribute("width", Math.max(1, (Number(row.dataset.duration) / longest) * 100).toFixed(1));
+}
+
+function find(key) {
+  return list.querySelector(`[data-key="${CSS.escape(key)}"]`);
+}
+
+function insert(row, fresh = true) {
+  const made = template.content.firstElementChild.cloneNode(true);
+  fill(made, row);
+  if (fresh) made.classList.add("fresh");
+  if (newestFirst) {
+    const before = [...list.children].find((other) => Number(other.dataset.start) < row.start_us);
+    list.insertBefore(made, before ?? null);
+  } else list.append(made);
+  while (list.children.length > limit) list.lastElementChild.remove();
+  document.querySelector("[data-empty]")?.remove();
+}
+
+function held() {
+  return paused || list.matches(":hover") || list.contains(document.activeElement);
+}
+
+function showWaiting() {
+  newButton.hidden = waiting.size === 0;
+  newButton.textContent = text("new", { n: waiting.size });
+}
+
+function release() {
+  for (const row of waiting.values()) insert(row);
+  waiting.clear();
+  showWaiting();
+  scaleBars();
+  drawScatter();
+}
+
+let scatterTimer = null;
+function drawScatter() {
+  const place = document.querySelector("[data-scatter]");
+  if (!place || scatterTimer) return;
+  scatterTimer = setTimeout(async () => {
+    scatterTimer = null;
+    const figure = structuredClone(data("figure"));
+    const points = [[], []];
+    for (const row of list.querySelectorAll(".trace-row")) points[row.querySelector(".failed") ? 1 : 0].push(row);
+    const safe = (value) => value.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/%\{/g, "% {");
+    figure.data.forEach((trace, i) => {
+      trace.x = points[i].map((row) => Number(row.dataset.start) / 1000);
+      trace.y = points[i].map((row) => Math.max(Number(row.dataset.duration), 1) / 1000);
+      trace.customdata = points[i].map((row) => row.getAttribute("href"));
+      trace.text = points[i].map((row) => `${safe(row.querySelector(".line").textContent.trim().slice(0, 120))}<br>${row.querySelector(".col-duration b").textContent}`);
+    });
+    await drawPlot(place, figure, {
+      plotly_click: (event) => { location.href = event.points[0].customdata; },
+    });
+  }, 400);
+}
+
+function applyReset(message) {
+  document.querySelector("[data-found]").textContent = message.text;
+  waiting.clear();
+  showWaiting();
+  const order = new Set(message.rows.map((row) => row.key));
+  for (const old of [...list.children]) if (!order.has(old.dataset.key)) old.remove();
+  for (const row of message.rows) {
+    const old = find(row.key);
+    if (old) fill(old, row);
+    else insert(row, known !== null);
+  }
+  known = message.matched;
+  scaleBars();
+  drawScatter();
+}
+
+function applyDiff(message) {
+  for (const key of message.remove) { find(key)?.remove(); waiting.delete(key); }
+  for (const row of message.update) {
+    const old = find(row.key);
+    if (old) fill(old, row);
+    else if (waiting.has(row.key)) waiting.set(row.key, row);
+  }
+  for (const row of message.add) waiting.set(row.key, row);
+  if (held()) showWaiting();
+  else release();
+  scaleBars();
+}
+
+for (const segments of list.querySelectorAll(".segments")) layoutSegments(segments);
+connect(list.dataset.live, { onReset: applyReset, onDiff: applyDiff });
+list.addEventListener("pointerleave", () => { if (!held()) release(); });
+newButton.addEventListener("click", release);
+pauseButton.addEventListener("click", () => {
+  paused = !paused;
+  pauseButton.setAttribute("aria-pressed", String(paused));
+  pauseButton.lastElementChild.textContent = text(paused ? "resume" : "pause");
+  if (!paused) release();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.target.closest("input, select, textarea, dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+  if (!step) return;
+  const rows = [...list.querySelectorAll(".trace-row")];
+  const at = rows.indexOf(document.activeElement);
+  const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
+  if (next) { event.preventDefault(); next.focus(); }
+});
+
+// The operations offered follow the service chosen.
+const form = document.querySelector("[data-search]");
+form.elements.service.addEventListener("input", () => {
+  const names = data("words")[form.elements.service.value] ?? [];
+  document.getElementById("operations").replaceChildren(...names.map((value) => el("option", { value })));
+});
+form.addEventListener("submit", () => {
+  for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
+  if (form.elements.lookback.value) for (const name of ["start", "end"]) if (form.elements[name]) form.elements[name].disabled = true;
+  if (form.elements.sort.value === "newest") form.elements.sort.disabled = true;
+  if (form.elements.limit.value === "50") form.elements.limit.disabled = true;
+});
+addEventListener("pageshow", () => { for (const field of form.elements) field.disabled = false; });
+
+async function upload(files) {
+  const problem = document.querySelector("[data-upload-problem]");
+  problem.hidden = true;
+  const body = new FormData();
+  for (const file of files) body.append("file", file);
+  let answer;
+  try {
+    const response = await fetch(list.dataset.uploadUrl, { method: "POST", body, headers: { "X-CSRFToken": csrf() } });
+    answer = await response.json();
+  } catch (failure) {
+    answer = { ok: false, error: String(failure.message ?? failure) };
+  }
+  if (answer.ok) location.href = answer.url;
+  else {
+    problem.lastElementChild.textContent = text("uploadFailed", { text: answer.error });
+    problem.hidden = false;
+  }
+}
+
+const input = document.querySelector("[data-upload]");
+input.addEventListener("change", () => { if (input.files.length) upload(input.files); });
+input.closest("label").addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") input.click(); });
+const drop = document.querySelector("[data-drop]");
+for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, (event) => { event.preventDefault(); drop.classList.add("dropping"); });
+for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("dropping"));
+drop.addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files.length) upload(event.dataTransfer.files); });
+
+requestAnimationFrame(() => setTimeout(drawScatter, 0));
