@@ -1,0 +1,160 @@
+// The window of time: axis, overview with handles, zoom.
+
+import { el } from "../dom.js";
+import { axis, duration } from "../format.js";
+import { drawPlot } from "../plot.js";
+
+const BUCKETS = 240;
+const LINES = 24;
+
+export class TimeWindow {
+  constructor(page, onChange) {
+    this.axis = page.querySelector("[data-axis]");
+    this.overview = page.querySelector("[data-overview]");
+    this.label = page.querySelector("[data-window]");
+    this.onChange = onChange;
+    this.plot = el("div", { class: "overview-plot" });
+    this.plot.style.setProperty("position", "absolute");
+    this.plot.style.setProperty("inset", "0");
+    this.before = el("span", { class: "outside" });
+    this.after = el("span", { class: "outside" });
+    this.handles = [0, 1].map((i) => el("button", { class: "handle", type: "button", tabindex: "-1", "aria-hidden": "true", data: { handle: i } }));
+    this.overview.append(this.plot, this.before, this.after, ...this.handles);
+    this.overview.addEventListener("pointerdown", (event) => this.drag(event));
+    new ResizeObserver(() => this.ticks()).observe(this.axis);
+  }
+
+  show(model) {
+    this.model = model;
+    this.from = 0;
+    this.to = model.duration;
+    this.update(false);
+  }
+
+  set(from, to, tell = true) {
+    const whole = this.model.duration;
+    const least = Math.max(whole / 1e6, 1);
+    let length = Math.min(Math.max(to - from, least), whole);
+    from = Math.min(Math.max(from, 0), whole - length);
+    this.from = from;
+    this.to = from + length;
+    this.update(tell);
+  }
+
+  zoom(factor, centre = (this.from + this.to) / 2) {
+    this.set(centre - (centre - this.from) * factor, centre + (this.to - centre) * factor);
+  }
+
+  pan(share) {
+    const step = (this.to - this.from) * share;
+    this.set(this.from + step, this.to + step);
+  }
+
+  fit() { this.set(0, this.model.duration); }
+
+  get whole() { return this.from === 0 && this.to === this.model.duration; }
+
+  update(tell) {
+    const whole = this.model.duration;
+    const left = (this.from / whole) * 100;
+    const right = (this.to / whole) * 100;
+    this.before.style.setProperty("left", "0");
+    this.before.style.setProperty("width", `${left}%`);
+    this.after.style.setProperty("left", `${right}%`);
+    this.after.style.setProperty("width", `${100 - right}%`);
+    this.handles[0].style.setProperty("left", `${left}%`);
+    this.handles[1].style.setProperty("left", `${right}%`);
+    const unit = this.model.unit;
+    this.label.textContent = `${this.from ? duration(this.from * unit) : "0"} – ${duration(this.to * unit)}`;
+    this.ticks();
+    this.onChange(this.from, this.to, tell);
+  }
+
+  ticks() {
+    if (!this.model) return;
+    const unit = this.model.unit;
+    const length = (this.to - this.from) * unit;
+    const wanted = Math.max(2, Math.floor(this.axis.clientWidth / 110));
+    const raw = length / wanted;
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 2.5, 5, 10].map((n) => n * power).find((n) => n >= raw);
+    const marks = [];
+    for (let at = Math.ceil((this.from * unit) / step) * step; at <= this.to * unit; at += step) {
+      const mark = el("span", { text: axis(at, step) });
+      mark.style.setProperty("left", `${((at - this.from * unit) / length) * 100}%`);
+      marks.push(mark);
+    }
+    this.axis.replaceChildren(...marks);
+  }
+
+  drag(event) {
+    if (event.button) return;
+    event.preventDefault();
+    const box = this.overview.getBoundingClientRect();
+    const at = (e) => Math.min(Math.max((e.clientX - box.left) / box.width, 0), 1) * this.model.duration;
+    const handle = event.target.dataset?.handle;
+    const begin = at(event);
+    const drawn = handle === undefined ? el("span", { class: "drawn" }) : null;
+    if (drawn) this.overview.append(drawn);
+    const move = (e) => {
+      const now = at(e);
+      if (handle === "0") this.set(Math.min(now, this.to - 1), this.to, false);
+      else if (handle === "1") this.set(this.from, Math.max(now, this.from + 1), false);
+      else {
+        drawn.style.setProperty("left", `${(Math.min(begin, now) / this.model.duration) * 100}%`);
+        drawn.style.setProperty("width", `${(Math.abs(now - begin) / this.model.duration) * 100}%`);
+      }
+    };
+    const stop = (e) => {
+      removeEventListener("pointermove", move);
+      removeEventListener("pointerup", stop);
+      drawn?.remove();
+      const now = at(e);
+      if (drawn && Math.abs(now - begin) > this.model.duration / 200) this.set(Math.min(begin, now), Math.max(begin, now));
+      else this.onChange(this.from, this.to, true);
+    };
+    addEventListener("pointermove", move);
+    addEventListener("pointerup", stop);
+  }
+
+  /** The picture of all spans: Plotly lines, one per service and band of rows. */
+  async picture() {
+    const { model } = this;
+    const { count, columns, drawn, header } = model;
+    const lines = Math.min(count, LINES);
+    const seen = new Map();
+    for (let row = 0; row < count; row += 1) {
+      const line = Math.floor((row * lines) / count);
+      const a = Math.floor((drawn[row] / model.duration) * BUCKETS);
+      const b = Math.max(a, Math.min(BUCKETS, Math.ceil(((drawn[row] + columns.duration[row]) / model.duration) * BUCKETS)));
+      const key = columns.service[row];
+      let service = seen.get(key);
+      if (!service) seen.set(key, (service = new Map()));
+      const id = line * 1024 + a;
+      if ((service.get(id) ?? -1) < b) service.set(id, b);
+    }
+    const data = [];
+    for (const [key, bars] of seen) {
+      const x = [];
+      const y = [];
+      for (const [id, b] of bars) {
+        const line = Math.floor(id / 1024);
+        const a = id % 1024;
+        x.push(a, Math.max(b, a + 1), null);
+        y.push(-line, -line, null);
+      }
+      const slot = header.services[key][1];
+      data.push({ type: "scatter", mode: "lines", x, y, line: { width: lines > 12 ? 1.6 : 3, color: `var(--svc-${slot})` }, hoverinfo: "skip", connectgaps: false });
+    }
+    await drawPlot(this.plot, {
+      data,
+      layout: {
+        margin: { l: 0, r: 0, t: 4, b: 4 },
+        xaxis: { range: [0, BUCKETS], visible: false },
+        yaxis: { range: [-lines + 0.5, 0.5], visible: false },
+        hovermode: false,
+        dragmode: false,
+      },
+    });
+  }
+}
