@@ -74,6 +74,8 @@ class EmbeddedCelery:
         state.should_stop = 0
         deadline = time.monotonic() + wait_s
         for part in self.parts:
+            if not part.thread.is_alive():
+                continue
             part.thread.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:

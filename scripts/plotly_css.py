@@ -12,7 +12,9 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent.parent / "static/dashboard/vendor/plotly"
 BUNDLE = FOLDER / "plotly-cartesian.min.js"
 TARGET = FOLDER / "plotly.css"
-PAIR = re.compile(r'("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|\w+):("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'),?')
+PAIR = re.compile(
+    r'("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|\w+):("(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'),?'
+)
 
 
 def rules(bundle: str) -> list[tuple[str, str]]:
@@ -31,6 +33,13 @@ def rules(bundle: str) -> list[tuple[str, str]]:
 
 
 if __name__ == "__main__":
-    lines = [f"{selector} {{ {text} }}" for selector, text in rules(BUNDLE.read_text("utf-8"))]
-    TARGET.write_text("/* Plotly's own rules, extracted by scripts/plotly_css.py */\n" + "\n".join(lines) + "\n")
+    lines = [
+        f"{selector} {{ {text} }}"
+        for selector, text in rules(BUNDLE.read_text("utf-8"))
+    ]
+    TARGET.write_text(
+        "/* Plotly's own rules, extracted by scripts/plotly_css.py */\n"
+        + "\n".join(lines)
+        + "\n"
+    )
     print(f"{len(lines)} rules")

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 http_application = get_asgi_application()
 
-from django.conf import settings  # noqa: E402 (needs the app registry)
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 (needs the app registry)
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402 (same)
 
-from dashboard.live.routing import websocket_urlpatterns  # noqa: E402 (same)
-from webapp.static import under_base_path, with_static_files  # noqa: E402 (same)
+def build() -> Any:
+    """The whole application; imports here need Django's registry to be ready."""
+    from channels.routing import ProtocolTypeRouter, URLRouter
+    from channels.security.websocket import AllowedHostsOriginValidator
+    from django.conf import settings
 
-application = under_base_path(
-    ProtocolTypeRouter(
-        {
-            "http": with_static_files(http_application),
-            "websocket": AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns)),
-        }
-    ),
-    settings.SPANBOARD_BASE_PATH,
-)
+    from dashboard.live.routing import websocket_urlpatterns
+    from webapp.static import under_base_path, with_static_files
+
+    sockets = AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns))
+    both = ProtocolTypeRouter(
+        {"http": with_static_files(http_application), "websocket": sockets}
+    )
+    return under_base_path(both, settings.SPANBOARD_BASE_PATH)
+
+
+application = build()

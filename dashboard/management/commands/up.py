@@ -149,11 +149,12 @@ class Command(BaseCommand):
 
 def start_demo(url: str, stop: threading.Event) -> None:
     """Run the built-in Bookinfo in a daemon thread, sending to our own receiver."""
+    from dashboard.actions.sources import DEMO_HEADER, demo_key
     from dashboard.demo import run
 
     def traffic() -> None:
         try:
-            run(f"{url}v1/traces", stop)
+            run(f"{url}v1/traces", stop, headers={DEMO_HEADER: demo_key()})
         except Exception:
             log.exception("The demo traffic stopped")
 

@@ -20,14 +20,18 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from dashboard.actions.ingest import ingest
-from dashboard.actions.sources import note_received, receiver_source
+from dashboard.actions.sources import (
+    DEMO_HEADER,
+    demo_key,
+    note_received,
+    receiver_source,
+)
 from dashboard.sources.otlp.parse import parse_json, parse_protobuf
 from dashboard.traces.builder import Decoded
 from dashboard.traces.errors import BadTracePayload
 
 log = logging.getLogger(__name__)
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
-DEMO_HEADER = "X-Spanboard-Demo"
 _waiting = 0
 _write_lock = threading.Lock()
 
@@ -61,7 +65,7 @@ async def receive(request: HttpRequest) -> HttpResponse:
         return _refuse(400, str(problem), kind)
     _waiting += 1
     try:
-        is_demo = request.headers.get(DEMO_HEADER) == settings.SECRET_KEY[:16]
+        is_demo = request.headers.get(DEMO_HEADER) == demo_key()
         decoded = await sync_to_async(_store, thread_sensitive=False)(
             body, kind, is_demo
         )

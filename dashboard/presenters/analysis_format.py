@@ -1,0 +1,156 @@
+"""The document that ``analyse --json`` prints (docs/analysis-format.md)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from dashboard.adjusters.standard import DEFAULT_SKEW_NS, adjust
+from dashboard.analysis.analyse import Analysis, analyse
+from dashboard.analysis.compare import path_counts
+from dashboard.graph.build import edges_of
+from dashboard.graph.contribution import Contribution, contribution
+from dashboard.graph.link import link
+from dashboard.presenters.text import warning_text
+from dashboard.traces.trace import Flag, Kind, Trace
+
+
+def rounded_us(ns: int) -> int:
+    """Nearest microsecond of a duration, halves up."""
+    return (ns + 500) // 1_000
+
+
+def analysis_document(
+    traces: Iterable[Trace], max_skew_ns: int = DEFAULT_SKEW_NS
+) -> dict[str, Any]:
+    """Everything concluded from decoded traces, as plain data."""
+    documents, total = [], Contribution()
+    durations: dict[str, list[int]] = {}
+    errors: dict[str, int] = {}
+    for raw in traces:
+        trace = adjust(raw, max_skew_ns)
+        analysis = analyse(trace)
+        documents.append(_trace(trace, analysis))
+        total.merge(contribution(trace, link(trace)))
+        _collect_red(trace, durations, errors)
+    edges = [
+        {
+            "parent": caller,
+            "child": callee,
+            "callCount": calls,
+            "errorCount": failed,
+            "virtual": virtual,
+        }
+        for caller, callee, calls, failed, virtual in edges_of(total)
+    ]
+    red = {
+        key: {
+            "count": len(values),
+            "errors": errors.get(key, 0),
+            **_percentiles(values),
+        }
+        for key, values in sorted(durations.items())
+    }
+    return {"error": None, "traces": documents, "edges": edges, "red": red}
+
+
+def diff_document(a: list[Trace], b: list[Trace]) -> list[dict[str, Any]]:
+    """Calls by path of ``service<TAB>operation`` in two sets of traces."""
+    left, right = path_counts(map(adjust, a)), path_counts(map(adjust, b))
+    return [
+        {"path": list(path), "a": left.get(path, 0), "b": right.get(path, 0)}
+        for path in sorted({**left, **right})
+    ]
+
+
+def _percentiles(values: list[int]) -> dict[str, int]:
+    """Nearest rank over exact durations."""
+    values.sort()
+    return {
+        f"p{q}": rounded_us(values[max(math.ceil(q / 100 * len(values)) - 1, 0)])
+        for q in (50, 95, 99)
+    }
+
+
+def _collect_red(
+    trace: Trace, durations: dict[str, list[int]], errors: dict[str, int]
+) -> None:
+    kinds, parent = trace.kind, trace.parent
+    above = np.where(parent >= 0, trace.service[parent], -1) if len(trace) else parent
+    untyped = np.ones(len(trace.services), bool)
+    untyped[trace.service[kinds != Kind.UNSET]] = False
+    for row in range(len(trace)):
+        service = trace.service_name(row)
+        keys = [f"{service}\t{trace.operation_name(row)}"]
+        entry = untyped[trace.service[row]] and above[row] != trace.service[row]
+        if kinds[row] in (Kind.SERVER, Kind.CONSUMER) or entry:
+            keys.append(service)
+        for key in keys:
+            durations.setdefault(key, []).append(int(trace.duration_ns[row]))
+            failed = bool(trace.flags[row] & Flag.ERROR)
+            errors[key] = errors.get(key, 0) + failed
+
+
+def _trace(trace: Trace, analysis: Analysis) -> dict[str, Any]:
+    sections: dict[int, list[list[int]]] = {}
+    path = analysis.critical
+    for row, start, end in zip(
+        path.row.tolist(), path.start_ns.tolist(), path.end_ns.tolist(), strict=True
+    ):
+        sections.setdefault(row, []).append([start // 1_000, end // 1_000])
+    warnings: dict[int, list[dict[str, str]]] = {}
+    for warning in trace.warnings:
+        text = warning_text(warning.code, dict(warning.values))
+        entry = {"code": warning.code, "text": text}
+        warnings.setdefault(warning.row, []).append(entry)
+    root = analysis.root
+    spans = [
+        _span(trace, analysis, row, sections, warnings) for row in range(len(trace))
+    ]
+    adjusted = {}
+    if trace.skew_ns is not None:
+        for row in np.flatnonzero(trace.skew_ns).tolist():
+            moved = int(trace.start_ns[row] + trace.skew_ns[row])
+            adjusted[trace.span_ids[row]] = moved // 1_000
+    return {
+        "traceID": trace.trace_id,
+        "spanCount": len(trace),
+        "rootService": trace.service_name(root) if root >= 0 else "",
+        "rootOperation": trace.operation_name(root) if root >= 0 else "",
+        "startTime": analysis.start_ns // 1_000,
+        "duration": rounded_us(analysis.duration_ns),
+        "errorSpanCount": analysis.error_count,
+        "services": analysis.services,
+        "warnings": warnings.get(-1, []),
+        "spans": spans,
+        "adjusted": adjusted,
+    }
+
+
+def _span(
+    trace: Trace,
+    analysis: Analysis,
+    row: int,
+    sections: dict[int, list[list[int]]],
+    warnings: dict[int, list[dict[str, str]]],
+) -> dict[str, Any]:
+    above = int(trace.parent[row])
+    kind = Kind(trace.kind[row])
+    return {
+        "spanID": trace.span_ids[row],
+        "shared": bool(trace.flags[row] & Flag.SHARED),
+        "parent": trace.span_ids[above] if above >= 0 else None,
+        "depth": int(trace.depth[row]),
+        "service": trace.service_name(row),
+        "operation": trace.operation_name(row),
+        "kind": "" if kind == Kind.UNSET else kind.name,
+        "startTime": int(trace.start_ns[row]) // 1_000,
+        "duration": rounded_us(int(trace.duration_ns[row])),
+        "selfTime": rounded_us(int(analysis.self_ns[row])),
+        "error": bool(trace.flags[row] & Flag.ERROR),
+        "critical": sections.get(row, []),
+        "warnings": warnings.get(row, []),
+    }
