@@ -171,7 +171,7 @@ class Request:
         """Queries to mysql: one, sometimes one per row; some wait for a lock."""
         queries = 30 if self.mesh.chance(0.08) else 1
         for _ in range(queries):
-            at_ns, _ = self.query(
+            at_ns = self.query(
                 context, at_ns, "SELECT Rating FROM ratings WHERE ID = ?"
             )
         if self.mesh.chance(0.07):

@@ -40,8 +40,8 @@ def latency_scatter(rows: list[dict[str, Any]]) -> dict[str, Any]:
             ),
         ],
         "layout": {
-            "xaxis": {"type": "date"},
-            "yaxis": {"type": "log", "ticksuffix": " ms", "nticks": 4},
+            "xaxis": {"type": "date", "tickformat": "%H:%M:%S", "nticks": 8},
+            "yaxis": {"type": "log", "ticksuffix": " ms", "dtick": 1},
             "dragmode": False,
         },
     }

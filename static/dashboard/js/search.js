@@ -35,6 +35,7 @@ function fill(made, row) {
   let remark = second.querySelector(".remark");
   if (!remark) { remark = el("span", { class: "remark" }); second.append(remark); }
   remark.textContent = row.remark ? ` · ${row.remark}` : "";
+  for (const node of [...second.childNodes]) if (node.nodeType === Node.TEXT_NODE) node.remove();
   const segments = made.querySelector(".segments");
   segments.replaceChildren(...row.segments.map((part) => svg("rect", { class: `svc-${part.slot}`, y: 0, height: 8, width: part.share })));
   layoutSegments(segments);

@@ -3,9 +3,9 @@
 import { el, icon, svg, text } from "../dom.js";
 import { drawPlot } from "../plot.js";
 
-const CARD = { width: 156, height: 52, line: 19 };
-const STEP = { x: 262, y: 112 };
-const MARGIN = 70;
+const CARD = { width: 176, height: 52, line: 19 };
+const STEP = { x: 258, y: 106 };
+const MARGIN = 36;
 const MAX_CARDS = 60;
 const STEPS = 18;
 const FRESH_MS = 60_000;
@@ -106,7 +106,7 @@ export class Picture {
       return this.bezier([x - 20, from.y], [x - 46, from.y - 44], [x + 46, from.y - 44], [x + 20, from.y]);
     }
     const a = [from.x + from.width, from.y + this.port(edge, "caller", data)];
-    const b = [to.x - 7, to.y + Math.min(to.height, CARD.height) / 2];
+    const b = [to.x - 2, to.y + Math.min(to.height, CARD.height) / 2];
     if (b[0] > a[0]) {
       const bend = Math.max(40, (b[0] - a[0]) * 0.5);
       return this.bezier(a, [a[0] + bend, a[1]], [b[0] - bend, b[1]], b);
@@ -151,16 +151,25 @@ export class Picture {
       const style = `${bucket}|${edge.failing ? "dash" : fresh || edge.asynchronous ? "dot" : "solid"}|${edge.failing ? "var(--error)" : "var(--edge)"}`;
       if (!lines.has(style)) lines.set(style, { x: [], y: [] });
       const line = lines.get(style);
-      for (const [x, y] of points) { line.x.push(x); line.y.push(-y); }
+      // The line ends inside its arrow head, which is drawn over it.
+      const last = points[STEPS];
+      const short = 7 + bucket * 0.7;
+      for (const [x, y] of points.slice(0, -1)) if (Math.hypot(x - last[0], y - last[1]) > short) { line.x.push(x); line.y.push(-y); }
+      const before = points[STEPS - 1];
+      const length = Math.hypot(last[0] - before[0], last[1] - before[1]) || 1;
+      line.x.push(last[0] - ((last[0] - before[0]) / length) * short);
+      line.y.push(-(last[1] - ((last[1] - before[1]) / length) * short));
       line.x.push(null); line.y.push(null);
       if (chosen?.caller === edge.caller && chosen?.callee === edge.callee) {
         lines.set("halo", { x: points.map((p) => p[0]), y: points.map((p) => -p[1]) });
       }
       const [x1, y1] = points[STEPS - 1];
       const [x2, y2] = points[STEPS];
-      heads.x.push(x2); heads.y.push(-y2);
+      const size = 12 + bucket * 1.4;
+      const way = Math.hypot(x2 - x1, y2 - y1) || 1;
+      heads.x.push(x2 - ((x2 - x1) / way) * size * 0.4); heads.y.push(-(y2 - ((y2 - y1) / way) * size * 0.4));
       heads.angle.push((Math.atan2(x2 - x1, -(y2 - y1)) * 180) / Math.PI);
-      heads.size.push(9 + bucket);
+      heads.size.push(size);
       heads.color.push(edge.failing ? "var(--error)" : "var(--edge)");
       const middle = points[STEPS / 2];
       middles.x.push(middle[0]); middles.y.push(-middle[1]);
@@ -178,7 +187,7 @@ export class Picture {
       return { type: "scatter", mode: "lines", ...line, line: { width: Number(width), dash, color }, hoverinfo: "skip", connectgaps: false };
     });
     if (halo) traces.unshift({ type: "scatter", mode: "lines", ...halo, line: { width: 14, color: "var(--accent)" }, opacity: 0.3, hoverinfo: "skip" });
-    traces.push({ type: "scatter", mode: "markers", x: heads.x, y: heads.y, marker: { symbol: "arrow", angle: heads.angle, size: heads.size, color: heads.color, line: { width: 0 } }, hoverinfo: "skip" });
+    traces.push({ type: "scatter", mode: "markers", x: heads.x, y: heads.y, marker: { symbol: "triangle-up", angle: heads.angle, size: heads.size, color: heads.color, opacity: 1, line: { width: 0 } }, hoverinfo: "skip" });
     if (!asCards) traces.push(this.circles(data));
     traces.push({ type: "scatter", mode: "markers", ...middles, marker: { size: 22, opacity: 0, color: "var(--accent)" }, hovertemplate: "%{text}<extra></extra>" });
     drawPlot(this.plot, {

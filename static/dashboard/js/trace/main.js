@@ -110,6 +110,7 @@ async function load() {
 function growth(message) {
   const badge = page.querySelector("[data-growth]");
   badge.hidden = false;
+  page.querySelector("[data-so-far]")?.toggleAttribute("hidden", !message.growing);
   badge.className = `badge ${message.growing ? "ok" : ""}`;
   badge.replaceChildren(...(message.growing ? [el("span", { class: "dot" }), text("growing")] : [text("complete")]));
 }
