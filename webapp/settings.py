@@ -37,8 +37,9 @@ def _secret_key() -> str:
         key = secrets.token_urlsafe(48)
     except OSError as problem:
         raise ImproperlyConfigured(
-            f"{path} can not be read ({problem.strerror}). Choose another folder "
-            "with --data-dir or SPANBOARD_DATA_DIR."
+            f"The data directory {SPANBOARD_DATA_DIR} can not be read "
+            f"({problem.strerror}). Choose another with --data-dir or "
+            "SPANBOARD_DATA_DIR."
         ) from problem
     try:
         SPANBOARD_DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,0 +1,42 @@
+"""What all tests share: factories of traces, real peers, visible skips."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.peers import browser as chromium
+from tests.peers import jaeger as jaegers
+from tests.peers.running import RunningSpanboard
+
+
+@pytest.fixture
+def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jaegers.Jaeger]:
+    """A real Jaeger with an empty memory store."""
+    peer = jaegers.Jaeger(tmp_path_factory.mktemp("jaeger"))
+    peer.start()
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """A real Chromium."""
+    yield from chromium.launch()
+
+
+@pytest.fixture
+def spanboard(tmp_path: object) -> Iterator[type[RunningSpanboard]]:
+    """Starts Spanboards; all of them are stopped at the end."""
+    started: list[RunningSpanboard] = []
+
+    def start(*options: str, **environment: str) -> RunningSpanboard:
+        board = RunningSpanboard(*options, **environment)
+        started.append(board)
+        board.start()
+        return board
+
+    yield start  # type: ignore[misc]  # a function that makes them
+    for board in started:
+        board.stop()
