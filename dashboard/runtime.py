@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from celery import Celery
 from celery.beat import Scheduler, Service
@@ -52,7 +53,7 @@ class EmbeddedCelery:
         self.app = app
         self.concurrency = concurrency
         self.stopping = threading.Event()
-        self.worker: object | None = None
+        self.worker: Any = None
         self.beat: Service | None = None
         self.parts = [
             Supervised("worker", self._work, self.stopping),

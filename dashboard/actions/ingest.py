@@ -243,7 +243,7 @@ def _fill(record: TraceRecord, prepared: Prepared, now: datetime) -> TraceRecord
     trace, analysis = prepared.trace, prepared.analysis
     summary = summarise(trace, analysis)
     path = analysis.critical
-    extra = {
+    extra: dict[str, np.ndarray] = {
         "self_ns": analysis.self_ns,
         "critical_row": path.row,
         "critical_start_ns": path.start_ns,

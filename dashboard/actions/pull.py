@@ -93,10 +93,9 @@ def _pull(source: Source) -> IngestResult:
     seen: dict[str, int] = {}
     for service in services:
         cursor = cursors.get(service)
-        first = cursor is None
         start_us = (
             now_us - look_back_us
-            if first or sweep
+            if cursor is None or sweep
             else max(cursor - _overlap_us(), now_us - look_back_us)
         )
         # Newest first: what happens now matters more than what was missed.

@@ -47,8 +47,8 @@ def deduplicate(trace: Trace) -> Trace:
         flags[row] |= Flag.RENAMED
     trace = replace(trace, span_ids=span_ids, flags=flags, warnings=warnings)
     if drop:
-        rows = np.array([r for r in range(len(trace)) if r not in drop], np.int64)
-        trace = trace.take(rows)
+        left = np.array([r for r in range(len(trace)) if r not in drop], np.int64)
+        trace = trace.take(left)
         trace.warnings.append(
             Warning("duplicates-dropped", values={"count": len(drop)})
         )

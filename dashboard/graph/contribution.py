@@ -122,7 +122,7 @@ class Contribution:
         return zstandard.ZstdCompressor(level=3).compress(packed)
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Contribution:
+    def from_bytes(cls, content: bytes | memoryview[int]) -> Contribution:
         """The inverse of ``to_bytes``; empty bytes are an empty contribution."""
         result = cls()
         if not content:
@@ -152,7 +152,7 @@ def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     """
     result = Contribution()
     for call in calls:
-        key = (
+        key: Key = (
             call.caller,
             call.callee,
             call.caller_version,

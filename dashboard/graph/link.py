@@ -162,7 +162,7 @@ class Linker:
             virtual="" if peer and peer.name.lower() in self.known else "callee",
             node_kind=peer.kind if peer else "external",
             asynchronous=self.kind[row] == Kind.PRODUCER,
-            self_call=bool(peer) and peer.name == trace.service_name(row),
+            self_call=peer is not None and peer.name == trace.service_name(row),
             caller_version=trace.fact("version", row),
             callee_version=peer.version if peer else "",
         )

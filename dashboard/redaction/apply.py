@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from dashboard.redaction.rules import (
     RULE_NAMES,
     RULES,
+    Rule,
     SECRET_KEY,
     SQL,
     SQL_KEYS,
@@ -40,14 +43,11 @@ class Redactor:
     def text(self, text: str) -> str:
         """A free text without secrets."""
         for rule in RULES:
-            if rule.pattern.search(text):
-                text = rule.pattern.sub(
-                    lambda m, rule=rule: (
-                        self.label(rule.name, m[0]) if rule.check(m[0]) else m[0]
-                    ),
-                    text,
-                )
+            text = rule.pattern.sub(partial(self._replace, rule), text)
         return text
+
+    def _replace(self, rule: Rule, match: re.Match[str]) -> str:
+        return self.label(rule.name, match[0]) if rule.check(match[0]) else match[0]
 
     def tag(self, tag: Tag) -> Tag:
         """A tag without secrets: by its key, else by its value's look."""

@@ -17,6 +17,7 @@ from dashboard.traces.trace import Process, Reference, Tag, Trace, Warning
 
 FRAME = 256
 VERSION = 1
+Blob = bytes | memoryview
 _HEAD = struct.Struct("<III")
 COLUMNS = (
     "start_ns",
@@ -81,7 +82,7 @@ def encode_columns(trace: Trace, extra: dict[str, np.ndarray] | None = None) -> 
     return zstandard.ZstdCompressor(level=3).compress(body)
 
 
-def decode_columns(blob: bytes) -> tuple[Trace, dict[str, np.ndarray]]:
+def decode_columns(blob: Blob) -> tuple[Trace, dict[str, np.ndarray]]:
     """The trace (with empty details) and the extra arrays of a blob."""
     body = zstandard.ZstdDecompressor().decompress(bytes(blob))
     (length,) = struct.unpack_from("<I", body)
@@ -148,7 +149,7 @@ def _frame(blob: bytes, number: int) -> list[bytes]:
     return result
 
 
-def read_detail(blob: bytes, row: int) -> bytes:
+def read_detail(blob: Blob, row: int) -> bytes:
     """Details of one row; raises ``IndexError`` for a row that is not there."""
     _, count, _ = _HEAD.unpack_from(blob)
     if not 0 <= row < count:
@@ -156,7 +157,7 @@ def read_detail(blob: bytes, row: int) -> bytes:
     return _frame(bytes(blob), row // FRAME)[row % FRAME]
 
 
-def decode_all_details(blob: bytes) -> list[bytes]:
+def decode_all_details(blob: Blob) -> list[bytes]:
     """Details of all rows, in order."""
     blob = bytes(blob)
     _, _, frames = _HEAD.unpack_from(blob)

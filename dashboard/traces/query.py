@@ -115,7 +115,7 @@ class TraceQuery:
             ("lookback", self.lookback),
             ("start", "" if self.start_us is None else str(self.start_us)),
             ("end", "" if self.end_us is None else str(self.end_us)),
-            ("error", {True: "true", False: "false"}.get(self.error, "")),
+            ("error", "" if self.error is None else str(self.error).lower()),
             ("sort", "" if self.sort == "newest" else self.sort),
             ("limit", "" if self.limit == 50 else str(self.limit)),
             ("source", self.source),

@@ -53,5 +53,5 @@ class Command(BaseCommand):
             f"{name}: {done.created} traces stored, {done.grown} grown, "
             f"{done.unchanged} known already; {done.spans} spans."
         )
-        for problem in decoded.problems[:20]:
-            self.stderr.write(f"{name}: {problem.where}: {problem.code}")
+        for fault in decoded.problems[:20]:
+            self.stderr.write(f"{name}: {fault.where}: {fault.code}")

@@ -136,8 +136,8 @@ class Command(BaseCommand):
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, leave)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]
+        server.install_signal_handlers = lambda: None
+        server.capture_signals = contextlib.nullcontext
         if celery is not None:
             celery.start()
         self.stdout.write(f"Spanboard runs at {url}  (Ctrl-C ends it)")

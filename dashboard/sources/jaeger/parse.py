@@ -177,7 +177,8 @@ def _add(
         else:
             process = builder.process("", (), "missing")
             builder.warn("missing-process", len(builder), process=span.processID)
-    parent_id, references = "", ()
+    parent_id = ""
+    references: tuple[Reference, ...] = ()
     given = span.references
     if given:
         first = given[0]

@@ -175,7 +175,8 @@ def _documents(body: bytes, reader: OtlpReader) -> list[Any]:
         pass  # lines, concatenated objects or loose JSON: tried below
     text = body.decode("utf-8", "replace")
     decoder = json.JSONDecoder()
-    found, position = [], 0
+    found: list[Any] = []
+    position = 0
     while position < len(text):
         while position < len(text) and text[position] in " \t\r\n,":
             position += 1
