@@ -11,11 +11,11 @@ from typing import Any
 from dashboard.redaction.rules import (
     RULE_NAMES,
     RULES,
-    Rule,
     SECRET_KEY,
     SQL,
     SQL_KEYS,
     SQL_START,
+    Rule,
 )
 from dashboard.traces.details import read_details, write_details
 from dashboard.traces.trace import Log, Process, Reference, SpanDetails, Tag, Trace
