@@ -91,7 +91,7 @@ def _parse(body: bytes) -> Decoded:
     traces: list[Trace] = []
     for raw in _split(body, problems):
         try:
-            found = _trace.decode(raw)
+            found = _trace.decode(raw if isinstance(raw, Raw) else encode(raw))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             trace = _tolerant(raw, problems, len(traces))
         else:

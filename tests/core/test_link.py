@@ -1,0 +1,263 @@
+"""Calls between services: each counted once, by the rules and by a real mesh."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.adjusters.standard import adjust
+from dashboard.graph.build import edges_of
+from dashboard.graph.contribution import Contribution, contribution
+from dashboard.graph.link import Call, link
+from dashboard.sources.detect import decode
+from tests.factories import make_trace
+
+FIXTURES = Path(__file__).resolve().parent.parent / "fixtures/mesh"
+EXPECTED = json.loads((FIXTURES / "expected.json").read_text())
+
+
+def calls(*spans: dict[str, Any], seed: int | None = None) -> list[Call]:
+    return link(adjust(make_trace(list(spans), shuffle=seed)))
+
+
+def counted(found: list[Call]) -> dict[str, int]:
+    return dict(Counter(f"{c.caller} > {c.callee}" for c in found))
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_a_real_mesh_is_counted_as_its_access_logs_do(name: str) -> None:
+    real = EXPECTED[name]["calls_in_reality"]
+    found = [
+        call
+        for trace in decode((FIXTURES / name).read_bytes()).traces
+        for call in link(adjust(trace))
+    ]
+    edges = [f"{c.caller} -> {c.callee}" for c in found]
+    assert dict(Counter(edges)) == {k: v["calls"] for k, v in real.items()}
+    attempts: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for edge, call in zip(edges, found, strict=True):
+        attempts[edge] += call.attempts
+        failed[edge] += call.error
+    assert dict(attempts) == {k: v["attempts"] for k, v in real.items()}
+    assert {k: v for k, v in failed.items() if v} == {
+        k: v["failed"] for k, v in real.items() if v["failed"]
+    }
+
+
+def test_client_and_server_half_are_one_call() -> None:
+    found = calls(
+        {
+            "id": "01",
+            "service": "a",
+            "kind": "client",
+            "tags": {"peer.service": "other"},
+        },
+        {"id": "02", "parent": "01", "service": "b", "kind": "server"},
+    )
+    assert counted(found) == {"a > b": 1}
+
+
+def test_a_local_span_under_a_database_call_does_not_hide_it() -> None:
+    found = calls(
+        {
+            "id": "01",
+            "service": "a",
+            "kind": "client",
+            "tags": {"db.system": "mysql", "db.name": "shop"},
+        },
+        {"id": "02", "parent": "01", "service": "a"},
+    )
+    assert counted(found) == {"a > shop": 1}
+    assert found[0].virtual == "callee"
+    assert found[0].node_kind == "database"
+
+
+def test_a_peer_with_the_name_of_a_known_service_is_that_service() -> None:
+    found = calls(
+        {"id": "01", "service": "a", "kind": "client", "tags": {"peer.service": "B"}},
+        {"id": "02", "service": "b", "start": 5},
+    )
+    assert (found[0].callee, found[0].virtual) == ("b", "")
+
+
+def test_failed_servers_in_turn_are_attempts_of_one_call() -> None:
+    spans = [
+        {"id": "01", "service": "a", "kind": "client", "duration": 100},
+        {
+            "id": "02",
+            "parent": "01",
+            "service": "b",
+            "kind": "server",
+            "start": 1,
+            "duration": 10,
+            "tags": {"error": True},
+        },
+        {
+            "id": "03",
+            "parent": "01",
+            "service": "b",
+            "kind": "server",
+            "start": 20,
+            "duration": 10,
+        },
+    ]
+    for seed in range(4):
+        found = calls(*spans, seed=seed)
+        assert counted(found) == {"a > b": 1}
+        assert (found[0].attempts, found[0].error) == (2, False)
+
+
+def test_servers_at_the_same_time_are_each_a_call() -> None:
+    found = calls(
+        {"id": "01", "service": "a", "kind": "client", "duration": 100},
+        {
+            "id": "02",
+            "parent": "01",
+            "service": "b",
+            "kind": "server",
+            "start": 1,
+            "duration": 50,
+        },
+        {
+            "id": "03",
+            "parent": "01",
+            "service": "b",
+            "kind": "server",
+            "start": 20,
+            "duration": 50,
+        },
+    )
+    assert counted(found) == {"a > b": 2}
+
+
+def test_separate_clients_are_separate_calls_unless_they_resend() -> None:
+    def attempt(number: int, tags: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": f"0{number}",
+            "parent": "00",
+            "service": "a",
+            "kind": "client",
+            "start": number * 10,
+            "duration": 5,
+            "tags": {"peer.service": "b", **tags},
+        }
+
+    root = {"id": "00", "service": "a", "kind": "server", "duration": 100}
+    served = {
+        "id": "0f",
+        "parent": "03",
+        "service": "b",
+        "kind": "server",
+        "start": 31,
+        "duration": 3,
+    }
+    bad = {"error": True}
+    plain = calls(root, attempt(1, bad), attempt(2, bad), attempt(3, {}), served)
+    assert counted(plain) == {"a > b": 3}
+    assert sum(c.error for c in plain) == 2
+    resent = calls(
+        root,
+        attempt(1, bad),
+        attempt(2, {**bad, "http.request.resend_count": 1}),
+        attempt(3, {"http.request.resend_count": 2}),
+        served,
+    )
+    assert counted(resent) == {"a > b": 1}
+    assert (resent[0].attempts, resent[0].error) == (3, False)
+
+
+def test_an_orphan_invents_no_call() -> None:
+    assert not calls(
+        {"id": "01", "service": "a"},
+        {"id": "02", "parent": "99", "service": "b", "start": 1},
+    )
+
+
+def test_a_broker_stands_between_producer_and_consumer() -> None:
+    found = calls(
+        {
+            "id": "01",
+            "service": "a",
+            "kind": "producer",
+            "tags": {"messaging.destination.name": "orders"},
+        },
+        {"id": "02", "parent": "01", "service": "b", "kind": "consumer", "start": 5},
+    )
+    assert counted(found) == {"a > orders": 1, "orders > b": 1}
+    assert all(c.asynchronous for c in found)
+
+
+def test_without_a_broker_the_consumer_is_called_directly() -> None:
+    found = calls(
+        {"id": "01", "service": "a", "kind": "producer"},
+        {"id": "02", "parent": "01", "service": "b", "kind": "consumer", "start": 5},
+    )
+    assert counted(found) == {"a > b": 1}
+    assert found[0].asynchronous
+
+
+def test_a_server_root_that_names_its_caller_has_an_edge() -> None:
+    found = calls(
+        {
+            "id": "01",
+            "service": "b",
+            "kind": "server",
+            "tags": {"remote.service": "app"},
+        }
+    )
+    assert counted(found) == {"app > b": 1}
+    assert found[0].virtual == "caller"
+
+
+def test_an_in_process_child_is_no_self_call_but_a_loop_back_is() -> None:
+    assert not calls(
+        {"id": "01", "service": "a"}, {"id": "02", "parent": "01", "service": "a"}
+    )
+    found = calls(
+        {"id": "01", "service": "a", "kind": "client"},
+        {"id": "02", "parent": "01", "service": "a", "kind": "server"},
+    )
+    assert found[0].self_call
+
+
+def test_contributions_add_and_subtract_exactly() -> None:
+    one = adjust(
+        make_trace(
+            [
+                {"id": "01", "service": "a"},
+                {"id": "02", "parent": "01", "service": "b", "start": 1},
+            ]
+        )
+    )
+    part = contribution(one, link(one))
+    total = Contribution().merge(part).merge(part).merge(part, -1)
+    assert total == part
+    assert Contribution.from_bytes(part.to_bytes()) == part
+    assert not total.merge(part, -1)
+
+
+def test_a_virtual_node_becomes_real_when_its_spans_come() -> None:
+    call = adjust(
+        make_trace(
+            [
+                {
+                    "id": "01",
+                    "service": "a",
+                    "kind": "client",
+                    "tags": {"peer.service": "b"},
+                }
+            ]
+        )
+    )
+    served = adjust(
+        make_trace([{"id": "01", "service": "b", "kind": "server"}], "ab" * 16)
+    )
+    total = contribution(call, link(call))
+    assert edges_of(total) == [("a", "b", 1, 0, True)]
+    total.merge(contribution(served, link(served)))
+    assert edges_of(total) == [("a", "b", 1, 0, False)]
