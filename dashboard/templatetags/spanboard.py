@@ -32,10 +32,10 @@ def icon(name: str, label: str = "") -> SafeString:
 
 
 @register.simple_tag
-def when(at_us: int | None) -> SafeString:
+def when(at_us: int | None) -> SafeString | str:
     """A time that the page's script shows as "12 s ago"; absolute without it."""
     if not at_us:
-        return format_html("–")
+        return "–"
     at = datetime.fromtimestamp(at_us / 1e6, UTC)
     return format_html(
         '<time data-us="{}" datetime="{}" title="{}">{}</time>',
