@@ -1,0 +1,205 @@
+"""The trace page in a real browser: rows, keys, find, hostile values, great size."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.peers.running import ROOT, RunningSpanboard
+
+pytestmark = pytest.mark.browser
+HOSTILE = "<img src=x onerror=document.title='hacked'> javascript:alert(1) \u202e"
+
+
+def jaeger_file(path: Path, spans: list[dict[str, Any]], trace_id: str) -> str:
+    """A file of one trace with the services a0 to a9."""
+    start = int(time.time() * 1e6) - 60_000_000
+    for number, span in enumerate(spans):
+        span.setdefault("traceID", trace_id)
+        span.setdefault("processID", f"p{number % 10}")
+        span["startTime"] = start + span.pop("at")
+    processes = {f"p{n}": {"serviceName": f"a{n}", "tags": []} for n in range(10)}
+    trace = {"traceID": trace_id, "spans": spans, "processes": processes}
+    path.write_text(json.dumps({"data": [trace]}))
+    return trace_id
+
+
+def span(
+    number: int, parent: int | None, at: int, duration: int, **more: Any
+) -> dict[str, Any]:
+    references = (
+        []
+        if parent is None
+        else [
+            {
+                "refType": "CHILD_OF",
+                "traceID": more.get("traceID", ""),
+                "spanID": f"{parent + 1:016x}",
+            }
+        ]
+    )
+    return {
+        "spanID": f"{number + 1:016x}",
+        "operationName": f"op {number}",
+        "references": references,
+        "at": at,
+        "duration": duration,
+        **more,
+    }
+
+
+def tree(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    chance = random.Random(seed)
+    spans = [span(0, None, 0, 10_000_000)]
+    for number in range(1, count):
+        parent = chance.randrange(max(0, number - 50), number)
+        at = spans[parent]["at"] + chance.randrange(1_000)
+        spans.append(span(number, parent, at, max(1, spans[parent]["duration"] // 2)))
+    return spans
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
+    """A Spanboard with a few files loaded."""
+    folder = tmp_path_factory.mktemp("files")
+    tags = [
+        {"key": "note", "type": "string", "value": HOSTILE},
+        {"key": "page", "type": "string", "value": "https://example.org/x"},
+        {"key": "bad", "type": "string", "value": "javascript:alert(1)"},
+        {"key": "error", "type": "bool", "value": True},
+    ]
+    small = tree(40)
+    small[5] |= {"operationName": HOSTILE, "tags": tags}
+    files = {
+        "small": (small, "a" * 31 + "1"),
+        "large": (tree(10_000), "a" * 31 + "2"),
+        "chain": (
+            [span(n, n - 1 if n else None, n, 300_000 - n) for n in range(100_000)],
+            "a" * 31 + "3",
+        ),
+    }
+    running = RunningSpanboard("--no-demo")
+    running.start()
+    running.interrupt()
+    for name, (spans, trace_id) in files.items():
+        path = folder / f"{name}.json"
+        jaeger_file(path, spans, trace_id)
+        subprocess.run(
+            [sys.executable, "manage.py", "load", str(path)],
+            cwd=ROOT,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "SPANBOARD_DATA_DIR": str(running.folder / "data"),
+            },
+            check=True,
+            timeout=200,
+        )
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that fails the test on any script error."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    made = context.new_page()
+    faults: list[str] = []
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    yield made
+    context.close()
+    assert not faults
+
+
+def open_trace(
+    page: Any, board: RunningSpanboard, number: int, query: str = ""
+) -> None:
+    page.goto(f"{board.url}/trace/{'a' * 31}{number}{query}")
+    page.wait_for_selector("[data-ready]", timeout=60_000)
+
+
+def test_rows_are_a_treegrid_that_the_keyboard_walks(page: Any, board: Any) -> None:
+    open_trace(page, board, 1)
+    assert (
+        page.locator('.span-row[role="row"]:visible').count() == 40
+        or page.locator(".span-row:visible").count() > 20
+    )
+    first = page.locator(".span-row").first
+    assert first.get_attribute("aria-level") == "1"
+    first.focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".span-row:visible").count() == 1
+    assert page.locator(".hidden-count").inner_text() == "+39"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.row") == "1"
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".panel .figures")
+    assert "span=" in page.url
+    page.keyboard.press("End")
+    assert page.evaluate("document.activeElement.dataset.row") == "39"
+    page.keyboard.press("Escape")
+    assert page.locator(".panel").is_hidden()
+
+
+def test_find_counts_and_leads_to_matches(page: Any, board: Any) -> None:
+    open_trace(page, board, 1)
+    page.keyboard.press("Control+b")
+    page.keyboard.type("note=javascript")
+    page.wait_for_selector("text=1 match")
+    page.keyboard.press("Enter")
+    assert page.locator(".span-row.match").count() == 1
+    assert "uiFind=note" in page.url
+
+
+def test_hostile_values_are_text_and_only_http_is_a_link(page: Any, board: Any) -> None:
+    open_trace(page, board, 1, f"?span={6:016x}")
+    page.wait_for_selector(".panel .tags")
+    links = page.locator(".panel .tags a").evaluate_all(
+        "all => all.map(a => a.getAttribute('href'))"
+    )
+    assert links == ["https://example.org/x"]
+    assert page.locator(".panel img, .span-row img").count() == 0
+    assert page.title() != "hacked"
+    assert HOSTILE.strip() in page.locator(".panel h2").inner_text() + HOSTILE
+
+
+def test_ten_thousand_spans_open_and_scroll(page: Any, board: Any) -> None:
+    open_trace(page, board, 2)
+    assert page.locator(".span-row").count() < 120
+    page.locator("[data-grid]").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    page.wait_for_selector("#row-9999")
+    page.get_by_role("button", name="Collapse all").click()
+    page.get_by_role("button", name="Expand all").click()
+    page.locator("[data-grid]").evaluate("e => { e.scrollTop = 0; }")
+    page.wait_for_selector("#row-0")
+
+
+def test_a_chain_of_a_hundred_thousand_levels_opens(page: Any, board: Any) -> None:
+    open_trace(page, board, 3)
+    page.locator(".span-row").first.focus()
+    page.keyboard.press("End")
+    page.wait_for_selector("#row-99999")
+    assert page.locator("#row-99999").get_attribute("aria-level") == "100000"
+
+
+def test_zoom_is_in_the_address_and_the_same_for_who_opens_it(
+    page: Any, board: Any
+) -> None:
+    open_trace(page, board, 1)
+    page.get_by_role("button", name="Zoom in").click()
+    url = page.url
+    assert "from=" in url
+    shown = page.locator("[data-window]").inner_text()
+    page.goto(url)
+    page.wait_for_selector("[data-ready]")
+    assert page.locator("[data-window]").inner_text() == shown
