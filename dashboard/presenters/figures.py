@@ -40,7 +40,12 @@ def latency_scatter(rows: list[dict[str, Any]]) -> dict[str, Any]:
             ),
         ],
         "layout": {
-            "xaxis": {"type": "date", "tickformat": "%H:%M:%S", "nticks": 8},
+            "xaxis": {
+                "type": "date",
+                "tickformat": "%H:%M:%S",
+                "nticks": 8,
+                "tickangle": 0,
+            },
             "yaxis": {"type": "log", "ticksuffix": " ms", "dtick": 1},
             "dragmode": False,
         },

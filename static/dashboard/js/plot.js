@@ -41,6 +41,7 @@ function coloured(value) {
 }
 
 function layoutOf(given) {
+  const narrow = innerWidth < 768;
   const axis = { zeroline: false, showline: false, ticks: "", tickfont: { size: 11 }, automargin: false, fixedrange: true };
   return coloured({
     font: { family: "Inter Variable, system-ui, sans-serif", size: 11, color: "var(--ink-3)" },
@@ -50,7 +51,7 @@ function layoutOf(given) {
     showlegend: false,
     hoverlabel: { bgcolor: "var(--raised)", bordercolor: "var(--line-strong)", font: { size: 12, color: "var(--ink)" } },
     ...given,
-    xaxis: { ...axis, showgrid: false, ...given.xaxis },
+    xaxis: { ...axis, showgrid: false, ...given.xaxis, ...(narrow && given.xaxis?.type === "date" ? { nticks: 4 } : {}) },
     yaxis: { ...axis, gridcolor: "var(--grid)", ...given.yaxis },
   });
 }
