@@ -44,7 +44,7 @@ SCROLL = """async () => {
 
 def load(board: RunningSpanboard, count: int, folder: Path) -> str:
     """Store a trace of a size; its id."""
-    trace = jaeger_trace(count)
+    trace = jaeger_trace(count, seed=count)
     path = folder / f"{count}.json"
     path.write_bytes(body([trace]))
     environment = {**os.environ, "SPANBOARD_DATA_DIR": str(board.folder / "data")}

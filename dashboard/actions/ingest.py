@@ -28,6 +28,7 @@ from dashboard.models import (
     Vocabulary,
 )
 from dashboard.traces import codec
+from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
 from dashboard.traces.merge import merge
 from dashboard.traces.terms import terms_of
@@ -164,9 +165,10 @@ def _prepare(
         stored, _ = codec.decode_columns(old.columns)
         stored.details = codec.decode_all_details(old.details)
         trace = merge(stored, trace)
-    trace = adjust(trace, round(settings.SPANBOARD_SKEW_MAX_SECONDS * 1e9))
-    analysis = analyse(trace)
-    share = contribution(trace, link(trace))
+    with no_collection():
+        trace = adjust(trace, round(settings.SPANBOARD_SKEW_MAX_SECONDS * 1e9))
+        analysis = analyse(trace)
+        share = contribution(trace, link(trace))
     if not _in_time(analysis.start_ns, now):
         share = Contribution()
         trace.warnings.append(

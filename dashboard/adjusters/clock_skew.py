@@ -13,6 +13,7 @@ import numpy as np
 from dashboard.traces.trace import Flag, Kind, Trace, Warning
 
 NO_LIMIT = 2**62
+CONSUMER, PRODUCER = int(Kind.CONSUMER), int(Kind.PRODUCER)
 
 
 @dataclass(slots=True)
@@ -104,29 +105,39 @@ def adjust_clock_skew(trace: Trace, max_skew_ns: int) -> Trace:
 
 def _hosts(trace: Trace) -> list[str]:
     """A key per row that says whose clock it used."""
-    host, pod = trace.facts.get("host"), trace.facts.get("pod")
-    values = trace.fact_values
+    host = _column(trace, "host")
+    pod = _column(trace, "pod")
+    values, names = trace.fact_values, trace.services
+    keys: dict[tuple[int, int, int], str] = {}
     result = []
-    services = trace.service.tolist()
-    names = trace.services
-    for row, service in enumerate(services):
-        if host is not None and host[row] >= 0:
-            result.append("host\0" + values[host[row]])
-        elif pod is not None and pod[row] >= 0:
-            result.append("pod\0" + names[service] + " " + values[pod[row]])
-        else:
-            result.append("service\0" + names[service])
+    for found in zip(trace.service.tolist(), host, pod, strict=True):
+        key = keys.get(found)
+        if key is None:
+            service, at_host, at_pod = found
+            if at_host >= 0:
+                key = "host\0" + values[at_host]
+            elif at_pod >= 0:
+                key = f"pod\0{names[service]} {values[at_pod]}"
+            else:
+                key = "service\0" + names[service]
+            keys[found] = key
+        result.append(key)
     return result
+
+
+def _column(trace: Trace, key: str) -> list[int]:
+    found = trace.facts.get(key)
+    return [-1] * len(trace) if found is None else found.tolist()
 
 
 def _pairs(trace: Trace, hosts: list[str]) -> list[tuple[int, int]]:
     """Parent and child on different hosts whose call blocks, in display order."""
-    kind = trace.kind
+    kind = trace.kind.tolist()
     pairs = []
     for row, above in enumerate(trace.parent.tolist()):
         if above < 0 or hosts[above] == hosts[row]:
             continue
-        if kind[row] == Kind.CONSUMER or kind[above] == Kind.PRODUCER:
+        if kind[row] == CONSUMER or kind[above] == PRODUCER:
             continue
         references = trace.references.get(row)
         if references and all(ref.kind == "FOLLOWS_FROM" for ref in references):

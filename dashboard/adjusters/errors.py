@@ -39,7 +39,9 @@ def mark_errors(trace: Trace) -> Trace:
     failed |= is_error
     tag = _lookup(trace, "error", values)
     if tag is not None:
-        failed |= _matches(tag, [_is_true(value) for value in values])
+        used = set(tag.tolist())
+        true = [i in used and _is_true(value) for i, value in enumerate(values)]
+        failed |= _matches(tag, true)
     client = (trace.kind == Kind.CLIENT) | (trace.kind == Kind.PRODUCER)
     codes = np.zeros(count, bool)
     http = _lookup(trace, "http.status_code", values)

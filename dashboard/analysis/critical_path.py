@@ -8,6 +8,8 @@ import numpy as np
 
 from dashboard.traces.trace import Int32, Int64, Kind, Trace
 
+CONSUMER, PRODUCER = int(Kind.CONSUMER), int(Kind.PRODUCER)
+
 
 @dataclass(frozen=True, slots=True)
 class CriticalPath:
@@ -44,7 +46,7 @@ def find_critical_path(trace: Trace, root: int) -> CriticalPath:
         child, stop = row + 1, row + subtree[row]
         while child < stop:
             first, last = max(start[child], low), min(end[child], high)
-            blocks = kind[child] != Kind.CONSUMER or kind[row] != Kind.PRODUCER
+            blocks = kind[child] != CONSUMER or kind[row] != PRODUCER
             if last > first and blocks:
                 children.append((-last, first, ids[child], child))
             child += subtree[child]

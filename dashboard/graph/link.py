@@ -10,6 +10,9 @@ from dashboard.traces.trace import Flag, Kind, Trace
 
 CLIENTS = (int(Kind.CLIENT), int(Kind.PRODUCER))
 SERVERS = (int(Kind.SERVER), int(Kind.CONSUMER))
+# Plain numbers: an enum's attribute costs too much in a loop over all spans.
+SERVER, CLIENT = int(Kind.SERVER), int(Kind.CLIENT)
+PRODUCER, CONSUMER = int(Kind.PRODUCER), int(Kind.CONSUMER)
 
 
 class Call(NamedTuple):
@@ -63,9 +66,9 @@ class Linker:
                     found.extend(self._of_client(row))
             else:
                 found.extend(self._of_plain(row))
-            if kind == Kind.CONSUMER:
+            if kind == CONSUMER:
                 found.extend(self._of_consumer(row))
-            if kind == Kind.SERVER and self.parent[row] < 0:
+            if kind == SERVER and self.parent[row] < 0:
                 found.extend(self._of_root(row))
         return self._join_attempts(found)
 
@@ -74,8 +77,8 @@ class Linker:
         above = self.parent[row]
         return (
             above >= 0
-            and self.kind[row] == Kind.CLIENT
-            and self.kind[above] == Kind.CLIENT
+            and self.kind[row] == CLIENT
+            and self.kind[above] == CLIENT
             and self.service[above] == self.service[row]
         )
 
@@ -98,7 +101,7 @@ class Linker:
                     own_servers.append(child)
         if own_servers:
             callees[self.service[row]] = own_servers
-        queue = self.kind[row] == Kind.PRODUCER
+        queue = self.kind[row] == PRODUCER
         if queue and self._broker(row):
             return [self._virtual(row, spawned)]
         found = []
@@ -139,8 +142,7 @@ class Linker:
             attempts=attempts,
             virtual="",
             node_kind="service",
-            asynchronous=self.kind[row] == Kind.PRODUCER
-            or self.kind[callee] == Kind.CONSUMER,
+            asynchronous=self.kind[row] == PRODUCER or self.kind[callee] == CONSUMER,
             self_call=self.service[row] == self.service[callee],
             caller_version=trace.fact("version", row),
             callee_version=trace.fact("version", callee),
@@ -161,7 +163,7 @@ class Linker:
             attempts=max(spawned, 1),
             virtual="" if peer and peer.name.lower() in self.known else "callee",
             node_kind=peer.kind if peer else "external",
-            asynchronous=self.kind[row] == Kind.PRODUCER,
+            asynchronous=self.kind[row] == PRODUCER,
             self_call=peer is not None and peer.name == trace.service_name(row),
             caller_version=trace.fact("version", row),
             callee_version=peer.version if peer else "",
@@ -173,7 +175,7 @@ class Linker:
         for child in self.children.get(row, ()):
             if self.service[child] == self.service[row]:
                 continue
-            if self.kind[child] == Kind.CONSUMER and self._broker(child):
+            if self.kind[child] == CONSUMER and self._broker(child):
                 continue
             call = self._call(row, child, 1, self.failed[child])
             found.append(
@@ -194,7 +196,7 @@ class Linker:
         """Broker → consumer where the broker is named on either side."""
         above = self.parent[row]
         broker = self._broker(row)
-        if not broker and above >= 0 and self.kind[above] == Kind.PRODUCER:
+        if not broker and above >= 0 and self.kind[above] == PRODUCER:
             broker = self._broker(above)
         if not broker:
             return []
@@ -238,7 +240,7 @@ class Linker:
         last_of: dict[tuple[int, str], int] = {}
         for call in calls:
             row = call.caller_row
-            if row < 0 or self.kind[row] != Kind.CLIENT:
+            if row < 0 or self.kind[row] != CLIENT:
                 found.append(call)
                 continue
             key = (self.parent[row], call.callee)

@@ -197,7 +197,13 @@ def span_details(shown: Shown, row: int, raw: bytes) -> dict[str, Any]:
     whole = max(int(trace.end_ns.max()) - origin, 1)
     process = trace.processes[trace.process[row]]
     above = int(trace.parent[row])
-    ids = {span_id: place for place, span_id in enumerate(trace.span_ids)}
+    references = trace.references_of(row)
+    wanted = {ref.span_id for ref in references}
+    ids = {
+        span_id: place
+        for place, span_id in enumerate(trace.span_ids if wanted else ())
+        if span_id in wanted
+    }
     return {
         "row": row,
         "span_id": trace.span_ids[row],
@@ -230,7 +236,7 @@ def span_details(shown: Shown, row: int, raw: bytes) -> dict[str, Any]:
                 "row": ids.get(ref.span_id) if ref.trace_id == trace.trace_id else None,
                 "tags": _tags(ref.tags),
             }
-            for ref in trace.references_of(row)
+            for ref in references
         ],
         "warnings": [
             text.warning_text(w.code, dict(w.values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from dashboard.traces.trace import Trace
 
 MAX_CHECKED = 5_000
 CHUNK = 200
+MAX_KEPT = 4
+_kept: dict[tuple[int, int], tuple[Trace, dict[str, np.ndarray]]] = {}
+_kept_lock = threading.Lock()
 ORDERS = {
     "newest": ("-start_us", "-pk"),
     "oldest": ("start_us", "pk"),
@@ -177,9 +181,16 @@ def find_record(trace_id: str, source: str = "") -> TraceRecord | None:
 
 
 def load(record: TraceRecord) -> LoadedTrace:
-    """Decode a record's columns."""
-    trace, extra = codec.decode_columns(record.columns)
-    return LoadedTrace(record, trace, extra)
+    """A record's columns, decoded; the last few are kept. Do not change them."""
+    key = (record.pk, record.version)
+    with _kept_lock:
+        found = _kept.pop(key, None)
+        if found is None:
+            found = codec.decode_columns(record.columns)
+        _kept[key] = found
+        while len(_kept) > MAX_KEPT:
+            del _kept[next(iter(_kept))]
+    return LoadedTrace(record, *found)
 
 
 def load_whole(record: TraceRecord) -> Trace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from typing import Any
 
@@ -10,6 +9,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from dashboard.traces.builder import Decoded, Problem, TraceBuilder
+from dashboard.traces.collector import no_collection
 from dashboard.traces.details import encode, read_tags
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.trace import Reference, Trace
@@ -77,13 +77,8 @@ def parse_v1(body: bytes) -> Decoded:
     Takes ``{"data": [...]}``, ``{"data": {...}}``, a list of traces or one
     trace. Raises ``BadTracePayload`` when the body is no such JSON.
     """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with no_collection():
         return _parse(body)
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _parse(body: bytes) -> Decoded:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -16,6 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from dashboard.sources.jaeger.parse import tolerant_json
 from dashboard.sources.otlp.reader import OtlpReader, read_id
 from dashboard.traces.builder import Decoded
+from dashboard.traces.collector import no_collection
 from dashboard.traces.details import encode
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.trace import Kind, Log, Reference, Tag
@@ -150,9 +150,7 @@ def parse_json(body: bytes) -> Decoded:
     Takes ids in hex or base64, enums as names or numbers, 64-bit numbers as
     numbers or strings. Raises ``BadTracePayload`` when it holds no such JSON.
     """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
+    with no_collection():
         reader = OtlpReader()
         known = False
         for position, document in enumerate(_documents(body, reader)):
@@ -163,9 +161,6 @@ def parse_json(body: bytes) -> Decoded:
                 '"resourceSpans".'
             )
         return Decoded(reader.traces(), reader.problems, "otlp-json")
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _documents(body: bytes, reader: OtlpReader) -> list[Any]:
