@@ -17,7 +17,7 @@ from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import Analysis, analyse
 from dashboard.analysis.summary import summarise
 from dashboard.graph.contribution import Contribution, contribution
-from dashboard.graph.link import link
+from dashboard.graph.link import Call, link
 from dashboard.live.events import TRACES, publish, trace_group
 from dashboard.models import (
     RollupDelta,
@@ -68,6 +68,7 @@ class Prepared:
     key: str
     trace: Trace
     analysis: Analysis
+    calls: list[Call]
     share: Contribution
     digest: str
     old: TraceRecord | None
@@ -168,13 +169,14 @@ def _prepare(
     with no_collection():
         trace = adjust(trace, round(settings.SPANBOARD_SKEW_MAX_SECONDS * 1e9))
         analysis = analyse(trace)
-        share = contribution(trace, link(trace))
+        calls = link(trace)
+        share = contribution(trace, calls)
     if not _in_time(analysis.start_ns, now):
         share = Contribution()
         trace.warnings.append(
             Warning("outside-rollups", values={"start_us": analysis.start_ns // 1000})
         )
-    return Prepared(key, trace, analysis, share, _digest(trace), old)
+    return Prepared(key, trace, analysis, calls, share, _digest(trace), old)
 
 
 def _in_time(start_ns: int, now: datetime) -> bool:
@@ -221,10 +223,10 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
         else:
             record.save()
             TraceTerm.objects.filter(record=record).delete()
-            terms += _terms(record, prepared.trace)
+            terms += _terms(record, prepared)
         words |= _words(prepared.trace)
     TraceRecord.objects.bulk_create(create)
-    by_key = {prepared.key: prepared.trace for prepared in ready}
+    by_key = {prepared.key: prepared for prepared in ready}
     for record in create:
         terms += _terms(record, by_key[record.trace_key])
     TraceTerm.objects.bulk_create(terms, batch_size=2000)
@@ -306,10 +308,11 @@ def _settle_overlap(
             other.save(update_fields=["counted"])
 
 
-def _terms(record: TraceRecord, trace: Trace) -> list[TraceTerm]:
+def _terms(record: TraceRecord, prepared: Prepared) -> list[TraceTerm]:
+    edges = {(call.caller, call.callee) for call in prepared.calls}
     return [
         TraceTerm(record=record, term=number, start_us=record.start_us)
-        for number in terms_of(trace)
+        for number in terms_of(prepared.trace, edges)
     ]
 
 

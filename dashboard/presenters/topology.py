@@ -141,7 +141,8 @@ def _edge(
     tally: Tally = edge["tally"]
     figures = _figures(tally, seconds)
     parameters = {
-        "service": caller if not graph.nodes[caller][a.VIRTUAL] else callee,
+        "caller": caller,
+        "callee": callee,
         "start": window[0],
         "end": window[1],
     }

@@ -107,6 +107,9 @@ def preselect(
         number = term_of_tag(key, value)
         if number is not None:
             wanted.append(number)
+    if query.caller and query.callee:
+        having = TraceTerm.objects.filter(term=term("c", query.caller, query.callee))
+        records = records.filter(pk__in=having.values("record"))
     for number in wanted:
         having = TraceTerm.objects.filter(term__in=(number, OVERFLOW))
         records = records.filter(pk__in=having.values("record"))

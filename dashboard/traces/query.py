@@ -35,6 +35,8 @@ KNOWN = {
     "sort",
     "error",
     "source",
+    "caller",
+    "callee",
     "traceID",
     "maxLimit",
     "view",
@@ -48,7 +50,10 @@ LOGFMT = re.compile(r'\s*([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 @dataclass(frozen=True, slots=True)
 class TraceQuery:
-    """What to look for; durations are those of spans, as in Jaeger."""
+    """What to look for; durations are those of spans, as in Jaeger.
+
+    ``caller`` and ``callee`` together ask for traces with a call between them.
+    """
 
     service: str = ""
     operation: str = ""
@@ -62,6 +67,8 @@ class TraceQuery:
     sort: str = "newest"
     error: bool | None = None
     source: str = ""
+    caller: str = ""
+    callee: str = ""
     trace_ids: tuple[str, ...] = ()
 
     def window(self, now_us: int) -> tuple[int | None, int | None]:
@@ -81,6 +88,7 @@ class TraceQuery:
             "min_duration_us",
             "max_duration_us",
             "error",
+            "caller",
             "lookback",
             "start_us",
         ):
@@ -88,6 +96,8 @@ class TraceQuery:
                 loose = replace(self, **{name: getattr(plain, name)})
                 if name == "service":
                     loose = replace(loose, operation="")
+                if name == "caller":
+                    loose = replace(loose, callee="")
                 if name == "start_us":
                     loose = replace(loose, end_us=None)
                 yield name, loose
@@ -119,6 +129,8 @@ class TraceQuery:
             ("sort", "" if self.sort == "newest" else self.sort),
             ("limit", "" if self.limit == 50 else str(self.limit)),
             ("source", self.source),
+            ("caller", self.caller),
+            ("callee", self.callee),
         ]
         return [(k, v) for k, v in pairs if v] + [
             ("traceID", t) for t in self.trace_ids
@@ -148,6 +160,8 @@ class TraceQuery:
             "service": one("service"),
             "operation": "" if one("operation") == "all" else one("operation"),
             "source": one("source"),
+            "caller": one("caller"),
+            "callee": one("callee"),
             "tags": _tags(parameters, problems),
             "trace_ids": tuple(v for v in parameters.get("traceID", []) if v),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 from dashboard.traces.facts import ALIASES
 from dashboard.traces.trace import Trace
@@ -32,8 +33,12 @@ def term(*parts: str) -> int:
     )
 
 
-def terms_of(trace: Trace) -> set[int]:
-    """Terms of services, operations and the indexed facts; at most 256."""
+def terms_of(trace: Trace, edges: Iterable[tuple[str, str]] = ()) -> set[int]:
+    """Terms of calls (pairs of services), services, operations and indexed facts.
+
+    At most 256, of which those of calls are never left out.
+    """
+    calls = {term("c", caller, callee) for caller, callee in edges}
     found: set[int] = set()
     for service in set(trace.service.tolist()):
         found.add(term("s", trace.services[service]))
@@ -46,8 +51,8 @@ def terms_of(trace: Trace) -> set[int]:
             for value in set(column[column >= 0].tolist()):
                 found.add(term("f", key, trace.fact_values[value]))
     if len(found) > MAX_TERMS:
-        return {*sorted(found)[: MAX_TERMS - 1], OVERFLOW}
-    return found
+        found = {*sorted(found)[: MAX_TERMS - 1], OVERFLOW}
+    return found | calls
 
 
 OVERFLOW = term("overflow")

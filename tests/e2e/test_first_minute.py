@@ -47,6 +47,14 @@ def test_the_demo_is_on_screen_and_goes_on_by_itself(
     link = page.get_by_role("link", name="Find these traces")
     link.click()
     page.wait_for_selector("a.trace-row")
+    assert "service=reviews" in page.url
+    # An edge leads to exactly the traces that hold such a call.
+    page.goto(f"{board.url}/graph?lookback=6h")
+    page.wait_for_selector(".plot .main-svg")
+    page.locator('.dependency-edge[data-callee="mysql"]').click()
+    page.get_by_role("link", name="Find these traces").click()
+    page.wait_for_selector("a.trace-row")
+    assert "callee=mysql" in page.url
     assert not faults
     context.close()
 

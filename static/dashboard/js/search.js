@@ -180,6 +180,7 @@ form.elements.service.addEventListener("input", () => {
 form.addEventListener("submit", () => {
   for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
   if (form.elements.lookback.value) for (const name of ["start", "end"]) if (form.elements[name]) form.elements[name].disabled = true;
+  if (form.querySelector("[data-edge]")?.checked === false) for (const name of ["caller", "callee"]) form.elements[name].disabled = true;
   if (form.elements.sort.value === "newest") form.elements.sort.disabled = true;
   if (form.elements.limit.value === "50") form.elements.limit.disabled = true;
 });
