@@ -113,6 +113,23 @@ def test_one_bad_value_loses_only_itself(change: dict[str, Any]) -> None:
     json.dumps(document)
 
 
+def test_a_tag_nested_a_hundred_thousand_levels_loses_only_itself() -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    text = body(span(), span(spanID="02" * 8, tags=[{"key": "deep", "value": "HERE"}]))
+    (trace,) = decode(text.replace(b'"HERE"', deep.encode())).traces
+    assert len(trace) == 2
+    assert "nested too deeply" in str(read_details(trace.details[1]).tags)
+    with pytest.raises(BadTracePayload):
+        decode(text.replace(b'"HERE"', b"[" * 100_000))
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_one_trace_without_a_list_is_read(wrapped: bool) -> None:
+    (one,) = json.loads(body(span()))["data"]
+    document = {"data": one} if wrapped else one
+    assert len(decode(json.dumps(document).encode()).traces[0]) == 1
+
+
 def test_a_null_span_and_a_null_trace_are_told() -> None:
     decoded = decode(body(span(), None))
     assert len(decoded.traces[0]) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -15,6 +16,8 @@ from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.trace import Reference, Trace
 
 EMPTY = (b"", b"null", b"[]")
+MAX_DEPTH = 64
+TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class JaegerReference(Struct, gc=False):
@@ -122,15 +125,36 @@ def _split(body: bytes, problems: list[Problem]) -> list[Any]:
     return found
 
 
+def cut_deep(body: bytes) -> bytes:
+    """The same JSON with everything nested deeper than 64 levels cut to a text."""
+    parts, depth, kept, position = [], 0, 0, 0
+    for token in TOKEN.finditer(body):
+        mark = token[0]
+        if mark in (b"[", b"{"):
+            depth += 1
+            if depth == MAX_DEPTH + 1:
+                parts.append(body[kept : token.start()])
+        elif mark in (b"]", b"}"):
+            if depth == MAX_DEPTH + 1:
+                parts.append(b'"(nested too deeply)"')
+                kept = token.end()
+            depth -= 1
+        position = token.end()
+    if depth > MAX_DEPTH or position < kept:
+        raise BadTracePayload("The JSON is nested too deeply, and cut off.")
+    return b"".join([*parts, body[kept:]])
+
+
 def tolerant_json(body: bytes) -> Any:
     """Decode JSON that may hold NaN, lone surrogates or bad UTF-8.
 
     Raises ``BadTracePayload`` with the place where the text stops being JSON.
     """
     try:
-        return json.loads(body.decode("utf-8", "replace"))
-    except RecursionError:
-        raise BadTracePayload("The JSON is nested too deeply to be read.") from None
+        try:
+            return json.loads(body.decode("utf-8", "replace"))
+        except RecursionError:
+            return json.loads(cut_deep(body).decode("utf-8", "replace"))
     except ValueError as problem:
         raise BadTracePayload(
             f"The body is not whole JSON ({problem}). It may have been cut off, or "

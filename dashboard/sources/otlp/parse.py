@@ -181,7 +181,7 @@ def _documents(body: bytes, reader: OtlpReader) -> list[Any]:
             document, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as problem:
             if not found:
-                tolerant_json(body)  # raises with the place of the fault
+                return [tolerant_json(body)]  # or it raises, with the place
             reader.problem("cut-off", f"character {position}", text=str(problem)[:200])
             line = text.find("\n", position)
             if line < 0:

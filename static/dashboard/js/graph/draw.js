@@ -39,7 +39,8 @@ export class Picture {
     const asCards = data.nodes.length <= MAX_CARDS;
     const columns = Math.max(...data.nodes.map((node) => node.x)) + 1;
     const rows = Math.max(...data.nodes.map((node) => node.y)) + 1;
-    const step = asCards ? STEP : { x: 190, y: 46 };
+    const lines = Math.max(...data.nodes.map((node) => node.versions.length));
+    const step = asCards ? { x: STEP.x, y: Math.max(STEP.y, CARD.height + lines * CARD.line + 30) } : { x: 190, y: 46 };
     this.size = { width: MARGIN * 2 + (columns - 1) * step.x + CARD.width, height: MARGIN * 2 + (rows - 1) * step.y + CARD.height + 60 };
     this.world.style.setProperty("width", `${this.size.width}px`);
     this.world.style.setProperty("height", `${this.size.height}px`);
