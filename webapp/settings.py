@@ -208,7 +208,12 @@ if SPANBOARD_CHANNEL_LAYER_URL:
         }
     }
 else:
-    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels.layers.InMemoryChannelLayer",
+            "CONFIG": {"capacity": 1000},
+        }
+    }
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

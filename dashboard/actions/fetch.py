@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 
+from django.utils import timezone
+
 from dashboard.actions.ingest import ingest
 from dashboard.actions.pull import client_of
 from dashboard.models import Source
@@ -20,6 +22,9 @@ def fetch_trace(trace_id: str) -> tuple[bool, list[str]]:
     """
     problems = []
     for source in Source.objects.filter(enabled=True, kind__in=list(MAKERS)):
+        if source.next_try_at is not None and source.next_try_at > timezone.now():
+            problems.append(source.last_error)  # asked just now; it still backs off
+            continue
         try:
             trace = client_of(source).get_trace(trace_id)
         except TraceNotFound:

@@ -108,7 +108,9 @@ def _pull(source: Source) -> IngestResult:
         _keep_cursor(source, service, now_us)
     fields: dict[str, object] = {"services": services}
     if sweep and services:
-        every_s = max(15.0, 20 * settings.SPANBOARD_POLL_SECONDS)
+        # A sweep of a busy backend takes long: it gets a tenth of the time at most.
+        took_s = (time.time_ns() // 1_000 - now_us) / 1e6
+        every_s = max(15.0, 20 * settings.SPANBOARD_POLL_SECONDS, 10 * took_s)
         fields["next_sweep_at"] = timezone.now() + timedelta(seconds=every_s)
         fields["swept_back_to_us"] = now_us - look_back_us
     Source.objects.filter(pk=source.pk).update(**fields)

@@ -190,6 +190,18 @@ def test_a_failure_is_noted_and_backed_off_and_what_was_missed_is_caught_up(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_trace_is_not_asked_of_a_backend_that_backs_off(backend: Backend) -> None:
+    from dashboard.actions.fetch import fetch_trace
+
+    source = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
+    backend.fault = httpx.Response(503, text="down")
+    pull.pull_source(source.pk)
+    found, problems = fetch_trace("ab" * 16)
+    assert not found
+    assert "status 503" in problems[0]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_two_pulls_of_one_source_do_not_run_together(backend: Backend) -> None:
     from datetime import timedelta
 
