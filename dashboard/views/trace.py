@@ -28,6 +28,7 @@ from dashboard.reads import find as finder
 from dashboard.reads.traces import find_record, load, load_whole
 from dashboard.sources.jaeger.export import to_jaeger_json
 from dashboard.sources.otlp.export import to_otlp_json
+from dashboard.sources.zipkin.export import to_zipkin_json
 from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
@@ -54,6 +55,7 @@ KNOWN = {
 EXPORTS = {
     "jaeger": (to_jaeger_json, "application/json", "json"),
     "otlp": (to_otlp_json, "application/json", "otlp.json"),
+    "zipkin": (to_zipkin_json, "application/json", "zipkin.json"),
 }
 
 

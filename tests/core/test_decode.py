@@ -21,6 +21,7 @@ from dashboard.presenters.analysis_format import analysis_document
 from dashboard.sources.detect import decode
 from dashboard.sources.jaeger.export import to_jaeger_json
 from dashboard.sources.otlp.export import to_otlp_json
+from dashboard.sources.zipkin.export import to_zipkin_json
 from dashboard.traces import codec
 from dashboard.traces.details import read_details
 from dashboard.traces.errors import BadTracePayload
@@ -216,6 +217,12 @@ def test_otlp_json_and_back_loses_nothing() -> None:
 def test_jaeger_json_and_back_is_the_same_analysis() -> None:
     traces = [adjust(t) for t in decode(BODIES[0]).traces]
     again = decode(to_jaeger_json(traces)).traces
+    assert analysis_document(again) == analysis_document(traces)
+
+
+def test_zipkin_json_and_back_is_the_same_analysis() -> None:
+    traces = decode(BODIES[3]).traces
+    again = decode(to_zipkin_json([adjust(t) for t in traces]), format="zipkin").traces
     assert analysis_document(again) == analysis_document(traces)
 
 
