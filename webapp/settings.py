@@ -162,7 +162,7 @@ SPANBOARD_SHARE_DAYS_MAX = env_int("SPANBOARD_SHARE_DAYS_MAX", 400, 1)
 # The parts that differ between embedded and production
 SPANBOARD_BROKER_URL = env_secret("SPANBOARD_BROKER_URL")
 SPANBOARD_CHANNEL_LAYER_URL = env_secret("SPANBOARD_CHANNEL_LAYER_URL")
-CELERY_BROKER_URL = SPANBOARD_BROKER_URL or "memory://"
+CELERY_BROKER_URL = SPANBOARD_BROKER_URL or "memory://localhost/"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {} if SPANBOARD_BROKER_URL else {"polling_interval": 0.02}
 )

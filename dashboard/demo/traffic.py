@@ -84,6 +84,8 @@ def send(
     mesh = Mesh(endpoint_url, headers, seed)
     now = time.time_ns()
     for number in range(traces):
+        if number % 200 == 199:
+            mesh.processor.force_flush()  # its queue drops what it can not hold
         back_ns = round((traces - number) / traces * spread_s * 1e9) + 3_000 * MS
         Request(mesh, lambda at, span: span.end(at)).gateway(now - back_ns)
     mesh.close()
