@@ -66,6 +66,11 @@ def tree(count: int, seed: int = 1) -> list[dict[str, Any]]:
     return spans
 
 
+def skewed() -> list[dict[str, Any]]:
+    """A callee whose clock is half a second ahead of its caller's."""
+    return [span(0, None, 0, 100_000), span(1, 0, 500_000, 60_000)]
+
+
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     """A Spanboard with a few files loaded."""
@@ -81,6 +86,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     files = {
         "small": (small, "a" * 31 + "1"),
         "large": (tree(10_000), "a" * 31 + "2"),
+        "skewed": (skewed(), "a" * 31 + "4"),
         "chain": (
             [span(n, n - 1 if n else None, n, 300_000 - n) for n in range(100_000)],
             "a" * 31 + "3",
@@ -190,6 +196,23 @@ def test_a_chain_of_a_hundred_thousand_levels_opens(page: Any, board: Any) -> No
     page.keyboard.press("End")
     page.wait_for_selector("#row-99999")
     assert page.locator("#row-99999").get_attribute("aria-level") == "100000"
+
+
+def test_clock_correction_is_shown_and_can_be_switched_off(
+    page: Any, board: Any
+) -> None:
+    open_trace(page, board, 4)
+    bar = page.locator("#row-1 .bar")
+    moved = bar.evaluate("e => parseFloat(e.style.left)")
+    page.get_by_role("button", name="Clock correction").click()
+    raw = bar.evaluate("e => parseFloat(e.style.left)")
+    assert moved < 10
+    assert raw > 80
+    page.locator("#row-1").click()
+    page.wait_for_selector(".panel .caution")
+    assert "is moved by" in page.locator(".panel .caution").inner_text()
+    open_trace(page, board, 1)
+    assert page.locator("[data-skew]").is_hidden()
 
 
 def test_zoom_is_in_the_address_and_the_same_for_who_opens_it(

@@ -102,6 +102,7 @@ async function load() {
     scroller.scrollTop = before;
   }
   grid.refresh();
+  page.querySelector("[data-skew]").hidden = !model.columns.skew;
   page.dataset.ready = String(model.count);
   performance.mark("spanboard-rows");
   requestAnimationFrame(() => setTimeout(() => time.picture(), 0));
@@ -161,6 +162,14 @@ function wire() {
     const shown = critical.getAttribute("aria-pressed") !== "true";
     critical.setAttribute("aria-pressed", String(shown));
     page.classList.toggle("no-critical", !shown);
+  });
+  const skew = page.querySelector("[data-skew]");
+  skew.addEventListener("click", () => {
+    const corrected = skew.getAttribute("aria-pressed") !== "true";
+    skew.setAttribute("aria-pressed", String(corrected));
+    model.drawn = corrected ? model.corrected : model.start;
+    grid.refresh();
+    time.picture();
   });
   for (const link of page.querySelectorAll("[data-row]")) {
     if (link.tagName === "A") link.addEventListener("click", (event) => { event.preventDefault(); app.go(Number(link.dataset.row)); });

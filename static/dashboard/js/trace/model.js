@@ -35,7 +35,7 @@ export function makeModel({ header, columns }) {
     critical.get(row).push(i);
   }
   return {
-    header, columns, count, start, drawn, depth, subtree, parent, failedBelow, critical,
+    header, columns, count, start, drawn, corrected: drawn, depth, subtree, parent, failedBelow, critical,
     duration: header.duration || 1,
     unit: header.unit_ns,
     failed: (row) => (columns.flags[row] & ERROR) !== 0,
