@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -201,7 +202,8 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
     siblings: dict[str, list[TraceRecord]] = {}
     for record in held.defer("columns", "details", "summary"):
         siblings.setdefault(record.trace_key, []).append(record)
-    delta, overlap = Contribution(), Contribution()
+    delta = Contribution()
+    overlaps: dict[int, Contribution] = defaultdict(Contribution)
     create, terms = [], []
     words: set[tuple[str, str]] = set()
     for prepared in ready:
@@ -216,7 +218,7 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
         before = Contribution.from_bytes(mine.contribution) if mine else EMPTY
         delta.merge(prepared.share).merge(before, -1)
         others = [r for r in present if r.source_id != source.pk]
-        _settle_overlap(record, prepared, before, mine is None, others, overlap)
+        _settle_overlap(record, prepared, before, mine is None, others, overlaps)
         record.contribution = prepared.share.to_bytes() if prepared.share else b""
         if mine is None:
             create.append(record)
@@ -239,8 +241,9 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
         unique_fields=["source", "service", "operation"],
         update_fields=["seen_at"],
     )
-    write_delta(source, delta)
-    write_delta(source, overlap, overlap=True)
+    write_delta(source.pk, delta)
+    for source_id, overlap in overlaps.items():
+        write_delta(source_id, overlap, overlap=True)
 
 
 def _fill(record: TraceRecord, prepared: Prepared, now: datetime) -> TraceRecord:
@@ -289,21 +292,25 @@ def _settle_overlap(
     before: Contribution,
     is_new: bool,
     others: list[TraceRecord],
-    overlap: Contribution,
+    overlaps: dict[int, Contribution],
 ) -> None:
-    """A trace held by several sources counts from the one with most spans."""
+    """A trace held by several sources counts from the one with most spans.
+
+    What is taken off is booked on the source whose copy does not count, so that
+    both go together when that source is removed.
+    """
     was_counted = record.counted if not is_new else True
     best = max([*others, record], key=lambda r: (r.span_count, -(r.source_id or 0)))
     record.counted = best is record
     if not is_new and not was_counted:
-        overlap.merge(before)
+        overlaps[record.source_id].merge(before)
     if not record.counted:
-        overlap.merge(prepared.share, -1)
+        overlaps[record.source_id].merge(prepared.share, -1)
     for other in others:
         counts = other is best
         if counts != other.counted:
             share = Contribution.from_bytes(other.contribution)
-            overlap.merge(share, 1 if counts else -1)
+            overlaps[other.source_id].merge(share, 1 if counts else -1)
             other.counted = counts
             other.save(update_fields=["counted"])
 
@@ -324,12 +331,12 @@ def _words(trace: Trace) -> set[tuple[str, str]]:
     }
 
 
-def write_delta(source: Source, delta: Contribution, *, overlap: bool = False) -> None:
+def write_delta(source_id: int, delta: Contribution, *, overlap: bool = False) -> None:
     """Append a change of the rollups; call it inside the write's transaction."""
     minutes = [minute for _, minute, _, _ in delta.items()]
     if minutes:
         RollupDelta.objects.create(
-            source=source,
+            source_id=source_id,
             first_minute=min(minutes),
             last_minute=max(minutes),
             overlap=overlap,

@@ -7,11 +7,10 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from dashboard.live.events import SOURCES, TRACES, publish
+from dashboard.live.events import SOURCES, publish
 from dashboard.models import Source
 from dashboard.sources.http import HttpSettings
 
@@ -146,11 +145,3 @@ def set_enabled(source: Source, enabled: bool) -> None:
     source.enabled = enabled
     source.save(update_fields=["enabled"])
     publish(SOURCES, {"source": source.pk})
-
-
-def remove_source(source: Source) -> None:
-    """Remove a source with all its traces and rollups."""
-    with transaction.atomic():
-        source.delete()
-    publish(SOURCES, {"source": 0})
-    publish(TRACES, {"keys": [], "source": 0, "all": True})

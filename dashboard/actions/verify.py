@@ -58,7 +58,7 @@ def verify(*, repair: bool = False) -> Verification:
         gone = _compare(source, wanted, result)
         if repair and gone:
             with transaction.atomic():
-                write_delta(source, gone)
+                write_delta(source.pk, gone)
     return result
 
 

@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.actions.sources import remove_source, set_enabled
+from dashboard.actions.removal import remove_source
+from dashboard.actions.sources import set_enabled
 from dashboard.models import Source
 from dashboard.presenters.sources import source_rows
 

@@ -112,6 +112,24 @@ def test_a_trace_of_two_sources_counts_once_from_the_fuller() -> None:
     assert edges() == EDGES
 
 
+@pytest.mark.parametrize("gone", ["Jaeger", "OTLP"])
+@pytest.mark.parametrize("folded", [True, False])
+def test_removing_a_source_leaves_the_other_copy_counted(
+    gone: str, folded: bool
+) -> None:
+    from dashboard.actions.removal import remove_source
+
+    ingest(receiver_source(), [make_trace(PIECES[:3])], replace=False)
+    ingest(jaeger(), [make_trace(PIECES)], replace=True)
+    if folded:
+        fold_rollups()
+    remove_source(Source.objects.get(name=gone))
+    left = EDGES if gone == "OTLP" else [("web", "shop", 1, 1, False)]
+    assert edges() == left
+    assert find_traces(TraceQuery()).matched == 1
+    assert not verify().differences
+
+
 def test_folding_changes_no_sum() -> None:
     for n in range(30):
         ingest(receiver_source(), [make_trace(PIECES, f"{n + 1:032x}")], replace=False)
