@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dashboard.adjusters.roots import main_root
 from dashboard.traces.trace import Flag, Kind, Trace, Warning
 
 NO_LIMIT = 2**62
@@ -43,10 +44,13 @@ def adjust_clock_skew(trace: Trace, max_skew_ns: int) -> Trace:
     if not pairs:
         return trace
     clocks: dict[str, HostClock] = {host: HostClock() for host in hosts}
-    for row in range(count):
-        if trace.parent[row] < 0 and clocks[hosts[row]].offset_ns is None:
-            clocks[hosts[row]].offset_ns = 0
-            break
+    root = main_root(trace)
+    clocks[hosts[root]].offset_ns = 0
+    tree = range(root, root + int(trace.subtree[root]))
+    depth, started = trace.depth.tolist(), trace.start_ns.tolist()
+    ids = trace.span_ids
+    # The main tree goes first, callers before callees, ties whatever the input.
+    pairs.sort(key=lambda p: (p[1] not in tree, depth[p[1]], started[p[1]], ids[p[1]]))
     by_host: dict[str, list[tuple[int, int]]] = {}
     for above, row in pairs:
         by_host.setdefault(hosts[row], []).append((above, row))
@@ -56,8 +60,9 @@ def adjust_clock_skew(trace: Trace, max_skew_ns: int) -> Trace:
     skew = np.zeros(count, np.int64)
     warnings = trace.warnings
     conflicting: set[str] = set()
-    # In display order a caller's host is settled before its callees'.
-    for _, row in pairs:
+    for caller, row in pairs:
+        if clocks[hosts[caller]].offset_ns is None:
+            clocks[hosts[caller]].offset_ns = 0  # above it is nothing to compare with
         host = hosts[row]
         if clocks[host].offset_ns is not None:
             continue
@@ -131,7 +136,7 @@ def _column(trace: Trace, key: str) -> list[int]:
 
 
 def _pairs(trace: Trace, hosts: list[str]) -> list[tuple[int, int]]:
-    """Parent and child on different hosts whose call blocks, in display order."""
+    """Parent and child on different hosts whose call blocks."""
     kind = trace.kind.tolist()
     pairs = []
     for row, above in enumerate(trace.parent.tolist()):

@@ -6,15 +6,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from dashboard.traces.trace import NO_ROW, Int32, Trace, Warning
+from dashboard.traces.trace import NO_ROW, Flag, Int32, Trace, Warning
 
 
 def break_cycles(trace: Trace) -> Trace:
-    """Cut each cycle at its earliest-starting member (ties: smallest span id)."""
+    """Cut each cycle at its earliest-starting member (ties: smallest span id).
+
+    Members without a start come last: the start that they get later is not theirs,
+    and the cut must be the same when the trace is adjusted again.
+    """
     if not _has_cycle(trace.parent):
         return trace
     parent = trace.parent.tolist()
     warnings = list(trace.warnings)
+    starts = trace.start_ns.tolist()
+    lacks = ((trace.flags & Flag.NO_START) != 0).tolist()
+    shared = ((trace.flags & Flag.SHARED) != 0).tolist()
+
+    def rank(row: int) -> tuple[bool, int, str, bool]:
+        start = 0 if lacks[row] else starts[row]
+        return lacks[row], start, trace.span_ids[row], shared[row]
+
     state = [0] * len(parent)  # 0 unseen, else the number of the walk
     for start in range(len(parent)):
         row, walk = start, start + 1
@@ -26,7 +38,7 @@ def break_cycles(trace: Trace) -> Trace:
         members = [row]
         while parent[members[-1]] != row:
             members.append(parent[members[-1]])
-        first = min(members, key=lambda r: (trace.start_ns[r], trace.span_ids[r]))
+        first = min(members, key=rank)
         parent[first] = NO_ROW
         code = "self-parent" if len(members) == 1 else "cycle"
         warnings.append(Warning(code, first, {"spans": len(members)}, True))

@@ -8,14 +8,30 @@ from dashboard.traces.trace import Flag, Int32, Kind, Trace
 
 SERVER_GRPC = {"2", "4", "12", "13", "14", "15"}
 GRPC_NAMES = {
-    "unknown": "2",
-    "deadline_exceeded": "4",
-    "unimplemented": "12",
-    "internal": "13",
-    "unavailable": "14",
-    "data_loss": "15",
-    "ok": "0",
+    name: str(code)
+    for code, name in enumerate(
+        [
+            "ok",
+            "cancelled",
+            "unknown",
+            "invalidargument",
+            "deadlineexceeded",
+            "notfound",
+            "alreadyexists",
+            "permissiondenied",
+            "resourceexhausted",
+            "failedprecondition",
+            "aborted",
+            "outofrange",
+            "unimplemented",
+            "internal",
+            "unavailable",
+            "dataloss",
+            "unauthenticated",
+        ]
+    )
 }
+GRPC_NAMES["canceled"] = GRPC_NAMES["cancelled"]
 
 
 def mark_errors(trace: Trace) -> Trace:
@@ -49,7 +65,7 @@ def mark_errors(trace: Trace) -> Trace:
         codes |= client & _matches(http, [_number(value) >= 400 for value in values])
     grpc = _lookup(trace, "grpc.status_code", values)
     if grpc is not None:
-        names = [GRPC_NAMES.get(value.lower(), value) for value in values]
+        names = [_grpc_code(value) for value in values]
         codes |= client & _matches(grpc, [n.isdigit() and n != "0" for n in names])
         codes |= ~client & _matches(grpc, [n in SERVER_GRPC for n in names])
     failed |= codes & ~is_ok
@@ -80,6 +96,12 @@ def _is_true(value: str) -> bool:
         return float(word) != 0
     except ValueError:
         return True
+
+
+def _grpc_code(value: str) -> str:
+    """Number of a gRPC code; libraries write 14, UNAVAILABLE and Unavailable."""
+    word = value.rpartition(".")[2].replace("_", "").strip().lower()
+    return GRPC_NAMES.get(word, word)
 
 
 def _number(value: str) -> int:

@@ -17,7 +17,9 @@ def link_parents(trace: Trace) -> Trace:
 
     The parent is the first CHILD_OF that resolves in this trace, else the first
     FOLLOWS_FROM that does. A server half that shares its client's id is the
-    client's child, and children go to the server half of their own service.
+    client's child, and children go to the half on their own endpoint: a server
+    half of their service (of their address, where several are known), else the
+    client half if that is of their service, else the only server half.
     A span whose same-trace references all lead nowhere is an orphan.
     """
     count = len(trace)
@@ -30,12 +32,19 @@ def link_parents(trace: Trace) -> Trace:
             shared.setdefault(span_id, [other]).append(row)
     flags = trace.flags.copy()
     client_of: dict[int, int] = {}
-    servers_of: dict[str, list[int]] = {}
+    only_server: dict[str, int] = {}
+    services = trace.service.tolist()
+    # Server halves of a shared id and a service, by endpoint, earliest first.
+    halves: dict[tuple[str, int], dict[str, int]] = {}
     for span_id, rows in shared.items():
         servers = [r for r in rows if kinds[r] in SERVER_KINDS]
         clients = [r for r in rows if kinds[r] not in SERVER_KINDS]
         servers.sort(key=lambda r: (int(trace.start_ns[r]), trace.service_name(r)))
-        servers_of[span_id] = servers
+        for row in servers:
+            half = halves.setdefault((span_id, services[row]), {})
+            half.setdefault(trace.fact("endpoint", row), row)
+        if len(servers) == 1:
+            only_server[span_id] = servers[0]
         if clients:
             index[span_id] = clients[0]
             for row in servers:
@@ -43,20 +52,24 @@ def link_parents(trace: Trace) -> Trace:
                 flags[row] |= Flag.SHARED
         elif servers:
             index[span_id] = servers[0]
-    services = trace.service.tolist()
     key = trace_key(trace.trace_id)
     parent = np.full(count, NO_ROW, np.int32)
     warnings = list(trace.warnings)
 
     def resolve(span_id: str, row: int) -> int:
-        servers = servers_of.get(span_id)
-        if servers:
-            for candidate in servers:
-                if services[candidate] == services[row] and candidate != row:
+        half = halves.get((span_id, services[row]))
+        if half is not None:
+            found = half.get(trace.fact("endpoint", row), row)
+            if found != row:
+                return found
+            for candidate in half.values():
+                if candidate != row:
                     return candidate
-            if len(servers) == 1 and servers[0] != row:
-                return servers[0]
-        return index.get(span_id, NO_ROW)
+        first = index.get(span_id, NO_ROW)
+        server = only_server.get(span_id, row)
+        if server == row or services[first] == services[row]:
+            return first
+        return server
 
     for row, parent_id in enumerate(trace.parent_ids):
         if row in client_of:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.adjusters.roots import main_root
 from dashboard.analysis.critical_path import CriticalPath, find_critical_path
 from dashboard.analysis.self_time import self_times
 from dashboard.traces.trace import Flag, Int64, Trace
@@ -59,28 +60,11 @@ def analyse(trace: Trace) -> Analysis:
     )
 
 
-def main_root(trace: Trace) -> int:
-    """Row of the main root (definitions, "trace name and root").
-
-    A parentless span without references first, then the fewest references, then
-    the earliest start: a true root goes before an orphan that starts earlier.
-    """
-    roots = np.flatnonzero(trace.parent < 0).tolist()
-
-    def rank(row: int) -> tuple[int, int, str]:
-        return (
-            len(trace.references_of(row)),
-            int(trace.start_ns[row]),
-            trace.span_ids[row],
-        )
-
-    return min(roots, key=rank, default=-1)
-
-
 def _first_error(trace: Trace, began: np.ndarray) -> int:
     """Of the failed spans with no failure below, the one that ended first."""
     rows = np.flatnonzero(began)
     if not len(rows):
         return -1
     ends = trace.end_ns[rows]
-    return int(rows[int(np.argmin(ends))])
+    first = rows[ends == ends.min()].tolist()
+    return min(first, key=lambda row: (trace.start_ns[row], trace.span_ids[row]))

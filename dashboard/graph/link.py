@@ -10,6 +10,7 @@ from dashboard.traces.trace import Flag, Kind, Trace
 
 CLIENTS = (int(Kind.CLIENT), int(Kind.PRODUCER))
 SERVERS = (int(Kind.SERVER), int(Kind.CONSUMER))
+LOCAL = (int(Kind.UNSET), int(Kind.INTERNAL))
 # Plain numbers: an enum's attribute costs too much in a loop over all spans.
 SERVER, CLIENT = int(Kind.SERVER), int(Kind.CLIENT)
 PRODUCER, CONSUMER = int(Kind.PRODUCER), int(Kind.CONSUMER)
@@ -52,6 +53,7 @@ class Linker:
         self.end = trace.end_ns.tolist()
         used = set(self.service)
         self.known = {trace.services[s].lower(): trace.services[s] for s in used}
+        self.called: set[int] = set()  # callees of a client some levels above
         self.children: dict[int, list[int]] = {}
         for row, above in enumerate(self.parent):
             if above >= 0:
@@ -83,38 +85,83 @@ class Linker:
         )
 
     def _of_client(self, row: int) -> list[Call]:
+        queue = self.kind[row] == PRODUCER
+        if queue and self._broker(row):
+            return [self._virtual(row, 0)]
         carriers, spawned = [row], 0
         for carrier in carriers:
             for child in self.children.get(carrier, ()):
                 if self._is_spawned(child):
                     carriers.append(child)
                     spawned += 1
+                elif self._is_local(child, row):
+                    carriers.append(child)
         callees: dict[int, list[int]] = {}
         own_servers = []
         for carrier in carriers:
             for child in self.children.get(carrier, ()):
                 if self.service[child] != self.service[row]:
                     callees.setdefault(self.service[child], []).append(child)
+                    if self.kind[carrier] not in CLIENTS:
+                        self.called.add(child)
                 elif self.kind[child] in SERVERS and not is_inbound(
                     self.trace, carrier
                 ):
                     own_servers.append(child)
         if own_servers:
             callees[self.service[row]] = own_servers
-        queue = self.kind[row] == PRODUCER
-        if queue and self._broker(row):
-            return [self._virtual(row, spawned)]
         found = []
         for rows in callees.values():
             found.extend(self._to_callee(row, rows, spawned))
         if not found:
             found = [self._virtual(row, spawned)]
+            if spawned and not found[0].callee:
+                found = self._of_wrapper(row)
         return [call for call in found if call.callee]
 
+    def _is_local(self, row: int, client: int) -> bool:
+        """A span inside the client's process, under which its callee may hang."""
+        kind = self.kind[row]
+        return self.service[row] == self.service[client] and kind in LOCAL
+
+    def _of_wrapper(self, row: int) -> list[Call]:
+        """Calls of the clients below one that names no peer and reaches nobody."""
+        by_peer: dict[str, list[Call]] = {}
+        work = [row]
+        for above in work:
+            for child in self.children.get(above, ()):
+                if not self._is_spawned(child):
+                    continue
+                call = self._virtual(child, 0)
+                if call.callee:
+                    by_peer.setdefault(call.callee, []).append(call)
+                else:
+                    work.append(child)
+        found: list[Call] = []
+        for calls in by_peer.values():
+            calls.sort(key=lambda c: (c.start_ns, self.trace.span_ids[c.caller_row]))
+            in_turn = all(
+                a.start_ns + a.duration_ns <= b.start_ns and a.error
+                for a, b in itertools.pairwise(calls)
+            )
+            if not in_turn or len(calls) == 1:
+                found.extend(calls)
+                continue
+            first, last = calls[0], calls[-1]
+            found.append(
+                last._replace(
+                    caller_row=first.caller_row,
+                    start_ns=first.start_ns,
+                    duration_ns=last.start_ns + last.duration_ns - first.start_ns,
+                    attempts=len(calls),
+                )
+            )
+        return found
+
     def _to_callee(self, row: int, rows: list[int], spawned: int) -> list[Call]:
+        rows.sort(key=lambda r: (self.start[r], self.trace.span_ids[r]))
         servers = [r for r in rows if self.kind[r] in SERVERS]
         rows = servers or rows[:1]
-        rows.sort(key=lambda r: (self.start[r], self.trace.span_ids[r]))
         in_turn = all(
             self.end[a] <= self.start[b] and self.failed[a]
             for a, b in itertools.pairwise(rows)
@@ -173,7 +220,7 @@ class Linker:
         """Children in another service under a span that is no client."""
         found = []
         for child in self.children.get(row, ()):
-            if self.service[child] == self.service[row]:
+            if self.service[child] == self.service[row] or child in self.called:
                 continue
             if self.kind[child] == CONSUMER and self._broker(child):
                 continue

@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import analyse
+from dashboard.graph.link import link
 from dashboard.traces.trace import Flag, Trace
 from tests.factories import TRACE_ID, make_trace, rows_by_id
 
@@ -261,3 +262,124 @@ def test_the_main_root_is_a_true_root_even_if_an_orphan_starts_earlier() -> None
 def test_an_empty_trace_is_no_fault() -> None:
     assert analyse(adjust(make_trace([]))).root == -1
     assert np.zeros(0).sum() == 0
+
+
+def test_a_local_span_under_a_shared_id_belongs_to_the_half_of_its_service() -> None:
+    trace = adjust(
+        make_trace(
+            [
+                {"id": "01", "service": "a", "kind": "client", "duration": 900},
+                {"id": "01", "service": "b", "kind": "server", "start": 10},
+                {"id": "02", "parent": "01", "service": "a", "start": 5, "duration": 2},
+                {"id": "03", "parent": "01", "service": "b", "start": 20},
+            ]
+        )
+    )
+    rows = rows_by_id(trace)
+    above = {i: trace.service_name(int(trace.parent[rows[i]])) for i in ("02", "03")}
+    assert above == {"02": "a", "03": "b"}
+    assert [(call.caller, call.callee) for call in link(trace)] == [("a", "b")]
+
+
+def test_of_two_instances_that_share_an_id_children_go_to_their_own() -> None:
+    spans: list[dict[str, Any]] = [
+        {"id": "01", "service": "a", "kind": "client", "duration": 900},
+    ]
+    for number, address in enumerate(("10.0.0.1", "10.0.0.2")):
+        tags = {"endpoint": address}
+        start = 10 + 300 * number
+        spans += [
+            {
+                "id": "01",
+                "service": "b",
+                "kind": "server",
+                "start": start,
+                "tags": tags,
+            },
+            {
+                "id": f"0{number + 2}",
+                "parent": "01",
+                "service": "b",
+                "start": start + 1,
+                "tags": tags,
+            },
+        ]
+    trace = adjust(make_trace(spans))
+    rows = rows_by_id(trace)
+    for child in ("02", "03"):
+        above = int(trace.parent[rows[child]])
+        assert trace.fact("endpoint", above) == trace.fact("endpoint", rows[child])
+
+
+def test_a_true_root_with_links_goes_before_an_orphan() -> None:
+    links = [("FOLLOWS_FROM", "ff" * 16, "aa"), ("FOLLOWS_FROM", "ee" * 16, "bb")]
+    trace = adjust(
+        make_trace(
+            [
+                {"id": "02", "parent": "99"},
+                {"id": "01", "start": 50, "references": links},
+            ]
+        )
+    )
+    assert trace.span_ids[analyse(trace).root] == "01"
+
+
+def test_the_clock_of_the_main_root_is_the_reference() -> None:
+    near, far = {"host.name": "near"}, {"host.name": "far"}
+    trace = adjust(
+        make_trace(
+            [
+                {"id": "01", "service": "a", "kind": "client", "process": near},
+                {
+                    "id": "02",
+                    "parent": "01",
+                    "service": "b",
+                    "start": -5_000_000,
+                    "duration": 800,
+                    "process": far,
+                },
+                {
+                    "id": "03",
+                    "parent": "99",
+                    "service": "b",
+                    "start": -5_000_500,
+                    "duration": 10,
+                    "process": far,
+                },
+            ]
+        )
+    )
+    assert trace.skew_ns is not None
+    rows = rows_by_id(trace)
+    assert trace.skew_ns[rows["01"]] == 0
+    assert trace.skew_ns[rows["02"]] == 5_000_100_000
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "failed"),
+    [
+        ("NOT_FOUND", "client", True),
+        ("Canceled", "client", True),
+        ("StatusCode.PERMISSION_DENIED", "client", True),
+        ("OK", "client", False),
+        ("DeadlineExceeded", "server", True),
+        ("NOT_FOUND", "server", False),
+    ],
+)
+def test_grpc_codes_are_read_by_name_too(code: str, kind: str, failed: bool) -> None:
+    tags = {"rpc.grpc.status_code": code}
+    trace = adjust(make_trace([{"id": "01", "kind": kind, "tags": tags}]))
+    assert bool(trace.flags[0] & Flag.ERROR) is failed
+
+
+def test_a_cycle_is_not_cut_at_a_span_without_a_start() -> None:
+    trace = adjust(
+        make_trace(
+            [
+                {"id": "01", "parent": "03"},
+                {"id": "02", "parent": "01", "start": None},
+                {"id": "03", "parent": "02", "start": 20},
+            ]
+        )
+    )
+    assert trace.span_ids[0] == "01"

@@ -261,3 +261,42 @@ def test_a_virtual_node_becomes_real_when_its_spans_come() -> None:
     assert edges_of(total) == [("a", "b", 1, 0, True)]
     total.merge(contribution(served, link(served)))
     assert edges_of(total) == [("a", "b", 1, 0, False)]
+
+
+@pytest.mark.parametrize("tags", [{}, {"peer.service": "b"}])
+def test_a_server_below_a_local_span_of_its_client_is_one_call(
+    tags: dict[str, Any],
+) -> None:
+    found = calls(
+        {"id": "01", "service": "a", "kind": "client", "tags": tags},
+        {"id": "02", "parent": "01", "service": "a", "kind": "internal", "start": 1},
+        {"id": "03", "parent": "02", "service": "b", "kind": "server", "start": 2},
+    )
+    assert counted(found) == {"a > b": 1}
+    assert found[0].caller_row == 0
+    assert not found[0].virtual
+
+
+def test_clients_inside_a_client_that_names_nobody_are_calls() -> None:
+    def inner(number: int, **tags: str) -> dict[str, Any]:
+        return {
+            "id": f"0{number}",
+            "parent": "01",
+            "service": "a",
+            "kind": "client",
+            "start": number * 100,
+            "duration": 50,
+            "tags": tags,
+        }
+
+    outer = {"id": "01", "service": "a", "kind": "client"}
+    found = calls(
+        outer,
+        inner(2, **{"db.system": "postgresql", "db.name": "orders"}),
+        inner(3, **{"server.address": "s3.example.com"}),
+    )
+    assert counted(found) == {"a > orders": 1, "a > s3.example.com": 1}
+    host = {"server.address": "s3.example.com"}
+    found = calls(outer, inner(2, error="true", **host), inner(3, **host))
+    assert counted(found) == {"a > s3.example.com": 1}
+    assert (found[0].attempts, found[0].error) == (2, False)
