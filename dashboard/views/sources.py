@@ -29,6 +29,6 @@ def switch(request: HttpRequest, source_id: int) -> HttpResponse:
 
 @require_POST
 def remove(request: HttpRequest, source_id: int) -> HttpResponse:
-    """Remove a source that is not pulled, with its traces."""
-    remove_source(get_object_or_404(Source, pk=source_id))
+    """Remove the demo with its traces; other sources are switched off instead."""
+    remove_source(get_object_or_404(Source, pk=source_id, is_demo=True))
     return redirect("dashboard:sources")

@@ -315,3 +315,10 @@ def test_every_warning_code_of_the_core_is_known() -> None:
         text = path.read_text()
         found |= set(re.findall(r'(?:Warning|\.warn)\(\s*"([a-z-]+)"', text))
     assert found <= set(WARNING_CODES), found - set(WARNING_CODES)
+
+
+def test_only_the_demo_can_be_removed(client: Client, stored: TraceRecord) -> None:
+    assert client.post(f"/sources/{stored.source_id}/remove").status_code == 404
+    assert TraceRecord.objects.count() == 1
+    demo = receiver_source(is_demo=True)
+    assert client.post(f"/sources/{demo.pk}/remove").status_code == 302
