@@ -7,15 +7,18 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 from dashboard.redaction.rules import (
+    DATABASE_KEY,
+    DATABASE_TEXT,
+    QUERY_KEY,
     RULE_NAMES,
     RULES,
     SECRET_KEY,
-    SQL,
-    SQL_KEYS,
-    SQL_START,
+    SQL_LITERAL,
     Rule,
+    is_sql,
 )
 from dashboard.traces.details import read_details, write_details
 from dashboard.traces.trace import Log, Process, Reference, SpanDetails, Tag, Trace
@@ -28,6 +31,7 @@ class Redactor:
     """Replaces secrets by labels such as ``[ip 1]`` and counts them by rule."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)  # different values by rule
     labels: dict[tuple[str, str], str] = field(default_factory=dict)
     examples: list[dict[str, str]] = field(default_factory=list)
 
@@ -36,15 +40,36 @@ class Redactor:
         self.counts[rule] += 1
         found = self.labels.get((rule, value))
         if found is None:
-            number = sum(1 for name, _ in self.labels if name == rule) + 1
-            found = self.labels[rule, value] = f"[{rule} {number}]"
+            self.kinds[rule] += 1
+            found = self.labels[rule, value] = f"[{rule} {self.kinds[rule]}]"
         return found
 
     def text(self, text: str) -> str:
-        """A free text without secrets."""
+        """A free text without secrets, also those in percent-encoding."""
+        clean = self._clean(text)
+        if "%" in clean:
+            decoded = unquote(clean)
+            found = self._clean(decoded)
+            if found != decoded:
+                return found
+        return clean
+
+    def _clean(self, text: str) -> str:
+        if is_sql(text):
+            text = self._literals(text)
         for rule in RULES:
             text = rule.pattern.sub(partial(self._replace, rule), text)
         return text
+
+    def _literals(self, text: str) -> str:
+        return SQL_LITERAL.sub(lambda m: self.label("sql-literal", m[0]), text)
+
+    def _database(self, text: str) -> str:
+        """A statement: SQL without literals; of other commands only the first word."""
+        if is_sql(text) or text.lstrip()[:1] in "{[":
+            return self._literals(text)
+        command, blank, rest = text.strip().partition(" ")
+        return f"{command} {self.label('sql-literal', rest)}" if blank else text
 
     def _replace(self, rule: Rule, match: re.Match[str]) -> str:
         return self.label(rule.name, match[0]) if rule.check(match[0]) else match[0]
@@ -62,13 +87,16 @@ class Redactor:
             return tag if same else Tag(tag.key, "string", shown)
         text = "" if value is None else str(value)
         clean = text
-        if SQL_KEYS.search(tag.key) or SQL_START.match(text):
-            clean = SQL.sub(lambda m: self.label("sql-literal", m[0]), clean)
+        is_database = DATABASE_KEY.search(tag.key) and DATABASE_TEXT.search(tag.key)
+        if is_database:
+            clean = self._database(text)
+        elif QUERY_KEY.search(tag.key) and text:
+            clean = self.label("query-string", text)
         clean = self.text(clean)
         if tag.type == "binary" and text:
             clean = self.label("secret-tag", text)
         if clean != text and len(self.examples) < MAX_EXAMPLES:
-            self.examples.append({"key": tag.key, "after": clean[:200]})
+            self.examples.append({"key": self.text(tag.key), "after": clean[:200]})
         return Tag(self.text(tag.key), tag.type if clean == text else "string", clean)
 
     def tags(self, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
@@ -111,15 +139,14 @@ def redact(trace: Trace) -> tuple[Trace, dict[str, Any]]:
         for row, found in trace.references.items()
     }
     counted = Counter(redactor.counts)
-    secret = {
-        value
-        for key, column in trace.facts.items()
-        if key in ("db.statement", "http.url", "request_id", "status_message")
-        for value in column[column >= 0].tolist()
-    }
+    statements = (
+        set(trace.facts["db.statement"].tolist())
+        if ("db.statement" in trace.facts)
+        else set()
+    )
     fact_values = [
         redactor.tag(
-            Tag("db.statement" if place in secret else "fact", "string", value)
+            Tag("db.statement" if place in statements else "fact", "string", value)
         ).value
         for place, value in enumerate(trace.fact_values)
     ]
