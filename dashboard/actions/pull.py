@@ -17,7 +17,12 @@ from dashboard.actions.sources import http_settings, note_failure, note_success
 from dashboard.models import Source
 from dashboard.sources.base import TraceSource
 from dashboard.sources.registry import MAKERS, make_source
-from dashboard.traces.errors import SourceError
+from dashboard.traces.errors import (
+    BadAnswer,
+    BadTracePayload,
+    PayloadTooLarge,
+    SourceError,
+)
 from dashboard.traces.ids import trace_key
 from dashboard.traces.trace import Trace
 
@@ -72,49 +77,64 @@ def pull_source(source_id: int) -> IngestResult:
         return result
     source = Source.objects.get(pk=source_id)
     try:
-        result = _pull(source)
+        result, faults = _pull(source)
     except SourceError as problem:
         note_failure(source, problem)
     else:
-        note_success(source)
+        note_success(source, "; ".join(faults[:5]))
     finally:
         Source.objects.filter(pk=source_id).update(busy_until=None)
     return result
 
 
-def _pull(source: Source) -> IngestResult:
+def _pull(source: Source) -> tuple[IngestResult, list[str]]:
+    """Ask all services; a fault of one service must not stop the others.
+
+    Returns what was stored and the sentences of services that failed. Raises when
+    the backend can not be reached at all, or no service could be had.
+    """
     client = client_of(source)
     services = client.list_services()
     now_us = time.time_ns() // 1_000
     sweep = source.next_sweep_at is None or source.next_sweep_at <= timezone.now()
     look_back_us = settings.SPANBOARD_LOOKBACK_SECONDS * 1_000_000
+    kept_us = round(settings.SPANBOARD_RETENTION_DAYS * 86_400_000_000)
+    faults: list[str] = []
     cursors: dict[str, int] = dict(source.cursors)
     total = IngestResult()
     seen: dict[str, int] = {}
     for service in services:
         cursor = cursors.get(service)
         start_us = (
-            now_us - look_back_us
-            if cursor is None or sweep
-            else max(cursor - _overlap_us(), now_us - look_back_us)
+            now_us - look_back_us if cursor is None or sweep else cursor - _overlap_us()
         )
-        # Newest first: what happens now matters more than what was missed.
-        windows = _windows(start_us, now_us + 1_000_000)
-        for window in reversed(windows):
-            part = _pull_window(source, client, service, window, seen)
-            total.add(part)
-            _stay_busy(source)
+        if cursor is not None:  # after an outage, back to where it was left
+            start_us = min(start_us, cursor - _overlap_us())
+        start_us = max(start_us, now_us - kept_us)
+        try:
+            # Newest first: what happens now matters more than what was missed.
+            for window in reversed(_windows(start_us, now_us + 1_000_000)):
+                total.add(_pull_window(source, client, service, window, seen))
+                _stay_busy(source)
+        except (BadAnswer, BadTracePayload) as problem:
+            log.warning(
+                "%s: service %s could not be pulled: %s", source.name, service, problem
+            )
+            faults.append(f"{service}: {problem}")
+            continue
         cursors[service] = now_us
         _keep_cursor(source, service, now_us)
     fields: dict[str, object] = {"services": services}
-    if sweep and services:
+    if faults and len(faults) == len(services):
+        raise BadAnswer(faults[0])
+    if sweep and services and not faults:
         # A sweep of a busy backend takes long: it gets a tenth of the time at most.
         took_s = (time.time_ns() // 1_000 - now_us) / 1e6
         every_s = max(15.0, 20 * settings.SPANBOARD_POLL_SECONDS, 10 * took_s)
         fields["next_sweep_at"] = timezone.now() + timedelta(seconds=every_s)
         fields["swept_back_to_us"] = now_us - look_back_us
     Source.objects.filter(pk=source.pk).update(**fields)
-    return total
+    return total, faults
 
 
 def _overlap_us() -> int:
@@ -145,9 +165,13 @@ def _pull_window(
     limit = settings.SPANBOARD_PULL_LIMIT
     while work:
         part = work.pop()
-        found = client.find_traces(service, part.start_us, part.end_us, limit)
-        total.add(_ingest_new(source, found.traces, seen))
-        if found.full:
+        try:
+            found = client.find_traces(service, part.start_us, part.end_us, limit)
+            full = found.full
+            total.add(_ingest_new(source, found.traces, seen))
+        except PayloadTooLarge:
+            full = True  # nothing could be read of it: half the window may fit
+        if full:
             middle = (part.start_us + part.end_us) // 2
             if part.end_us - part.start_us > 2 * FLOOR_US:
                 work.append(Window(part.start_us, middle))
@@ -156,7 +180,7 @@ def _pull_window(
             else:
                 Source.objects.filter(pk=source.pk).update(not_had=F("not_had") + 1)
                 log.warning(
-                    "%s gives %s traces of %s in one millisecond and holds more",
+                    "%s cuts its answer of %s traces of %s in one millisecond",
                     source.name,
                     limit,
                     service,

@@ -100,15 +100,18 @@ def http_settings(source: Source) -> HttpSettings:
     )
 
 
-def note_success(source: Source) -> None:
-    """A source answered; announces the end of an outage."""
+def note_success(source: Source, fault: str = "") -> None:
+    """A source answered; announces the end of an outage.
+
+    ``fault`` tells what part of it failed all the same.
+    """
     now = timezone.now()
     was_failing = source.failing_since is not None
     Source.objects.filter(pk=source.pk).update(
         last_success_at=now,
         failing_since=None,
         failures=0,
-        last_error="",
+        last_error=fault[:2000],
         next_try_at=None,
     )
     if was_failing:

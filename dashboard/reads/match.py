@@ -19,6 +19,8 @@ def matching_rows(trace: Trace, query: TraceQuery) -> np.ndarray:
         keep &= _named(trace.service, trace.services, query.service)
     if query.operation:
         keep &= _named(trace.operation, trace.operations, query.operation)
+    if query.error is True:
+        keep &= (trace.flags & Flag.ERROR) != 0
     if query.min_duration_us is not None:
         keep &= trace.duration_ns >= query.min_duration_us * 1_000
     if query.max_duration_us is not None:

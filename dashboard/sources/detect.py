@@ -8,7 +8,7 @@ from dashboard.sources.jaeger.parse import parse_v1
 from dashboard.sources.otlp.parse import parse_json, parse_protobuf
 from dashboard.sources.zipkin.parse import parse_v2
 from dashboard.traces.builder import Decoded
-from dashboard.traces.errors import BadTracePayload
+from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
 
 DEFAULT_MAX_BYTES = 1024 * 2**20
 PARSERS = {
@@ -39,7 +39,7 @@ def inflate(body: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
             parts.append(part)
             left -= len(part)
             if left <= 0 or machine.unconsumed_tail:
-                raise BadTracePayload(
+                raise PayloadTooLarge(
                     f"The compressed body grows beyond {max_bytes // 2**20} MiB. "
                     "Split it, or raise the limit in the settings."
                 )
@@ -104,7 +104,7 @@ def decode(
     """
     plain = inflate(body, max_bytes)
     if len(plain) > max_bytes:
-        raise BadTracePayload(
+        raise PayloadTooLarge(
             f"The body is larger than {max_bytes // 2**20} MiB. Split it, or raise "
             "the limit in the settings."
         )

@@ -9,7 +9,11 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from dashboard.traces.errors import BadTracePayload, SourceTimeout, SourceUnavailable
+from dashboard.traces.errors import (
+    PayloadTooLarge,
+    SourceTimeout,
+    SourceUnavailable,
+)
 
 MAX_REDIRECTS = 3
 
@@ -69,7 +73,13 @@ class HttpBackend:
         if settings.ca_file and not settings.insecure_tls:
             import ssl
 
-            verify = ssl.create_default_context(cafile=settings.ca_file)
+            try:
+                verify = ssl.create_default_context(cafile=settings.ca_file)
+            except OSError as problem:
+                raise SourceUnavailable(
+                    f"The file of the authority, {settings.ca_file}, can not be used "
+                    f"({problem.strerror or problem}). Check SPANBOARD_JAEGER_CA."
+                ) from problem
         self.client = httpx.Client(
             headers=headers,
             auth=auth,
@@ -86,7 +96,7 @@ class HttpBackend:
     def get(self, path: str, parameters: dict[str, Any] | None = None) -> Answer:
         """GET a path below the backend's address.
 
-        Raises ``SourceTimeout``, ``SourceUnavailable`` or ``BadTracePayload``
+        Raises ``SourceTimeout``, ``SourceUnavailable`` or ``PayloadTooLarge``
         (answer too large), each with a sentence for people.
         """
         url = f"{self.settings.url.rstrip('/')}/{path.lstrip('/')}"
@@ -124,7 +134,7 @@ class HttpBackend:
                 for part in response.iter_bytes():
                     size += len(part)
                     if size > limit:
-                        raise BadTracePayload(
+                        raise PayloadTooLarge(
                             f"{self._name} answers with more than "
                             f"{limit // 2**20} MiB. Ask for less, or raise "
                             "SPANBOARD_JAEGER_MAX_BYTES."

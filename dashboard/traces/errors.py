@@ -11,6 +11,10 @@ class SourceUnavailable(SourceError):
     """The backend can not be reached or answers with a fault of its own."""
 
 
+class BadAnswer(SourceUnavailable):
+    """The backend answers one question with a fault; others may still work."""
+
+
 class SourceTimeout(SourceUnavailable):
     """The backend did not answer in time."""
 
@@ -21,3 +25,7 @@ class TraceNotFound(SourceError):
 
 class BadTracePayload(SourceError):
     """A body that holds no readable traces."""
+
+
+class PayloadTooLarge(BadTracePayload):
+    """A body beyond the size cap; asking for less may help."""

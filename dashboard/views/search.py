@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -147,7 +148,8 @@ def upload(request: HttpRequest) -> HttpResponse:
         problems += decoded.problems
     if not traces:
         return _refuse(400, _("The file holds no traces."))
-    ingest(upload_source(), traces, replace=False)
+    with transaction.atomic():  # all of it, or nothing
+        ingest(upload_source(), traces, replace=False)
     if len({trace.trace_id for trace in traces}) == 1:
         url = reverse("dashboard:trace", args=[traces[0].trace_id])
     else:

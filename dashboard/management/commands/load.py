@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, transaction
 
 from dashboard.actions.ingest import ingest
 from dashboard.actions.sources import upload_source
@@ -37,7 +38,7 @@ class Command(BaseCommand):
             prepare_database()
             for name in options["files"]:
                 self.load(name, options["source"], options["format"])
-        except (OSError, BadTracePayload, CannotStart) as problem:
+        except (OSError, BadTracePayload, CannotStart, DatabaseError) as problem:
             self.stderr.write(f"spanboard: {problem}")
             sys.exit(2)
 
@@ -48,7 +49,8 @@ class Command(BaseCommand):
             decoded = decode(body, format=form)
         except BadTracePayload as problem:
             raise BadTracePayload(f"{name}: {problem}") from problem
-        done = ingest(upload_source(source), decoded.traces, replace=False)
+        with transaction.atomic():  # all of a file, or nothing
+            done = ingest(upload_source(source), decoded.traces, replace=False)
         self.stdout.write(
             f"{name}: {done.created} traces stored, {done.grown} grown, "
             f"{done.unchanged} known already; {done.spans} spans."

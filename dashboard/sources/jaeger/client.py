@@ -14,6 +14,7 @@ from dashboard.sources.jaeger.parse import parse_v1
 from dashboard.sources.otlp.parse import parse_json
 from dashboard.traces.builder import Decoded
 from dashboard.traces.errors import (
+    BadAnswer,
     BadTracePayload,
     SourceError,
     SourceUnavailable,
@@ -86,7 +87,9 @@ class JaegerSource(TraceSource):
             decoded = self._decode(answer, "v1")
         else:
             decoded = self._find_v3(service, start_us, end_us, limit)
-        return Found(decoded.traces, decoded.problems, len(decoded.traces) >= limit)
+        # What could not be read was in the answer all the same.
+        found = len(decoded.traces) + len(decoded.problems)
+        return Found(decoded.traces, decoded.problems, found >= limit)
 
     def _find_v3(self, service: str, start_us: int, end_us: int, limit: int) -> Decoded:
         camel = {
@@ -103,14 +106,13 @@ class JaegerSource(TraceSource):
             "query.num_traces": limit,
             "query.raw_traces": "true",
         }
-        for parameters, is_snake in ((camel, False), (snake, True)):
-            if self.snake_case and not is_snake:
-                continue
-            answer = self.http.get("api/v3/traces", parameters)
-            if answer.status in (400, 500) and not is_snake:
-                continue  # an older version, which wants the other spelling
-            self.snake_case = is_snake
-            break
+        answer = self.http.get("api/v3/traces", snake if self.snake_case else camel)
+        if answer.status in (400, 500) and not self.snake_case:
+            # An older version wants the other spelling. Only an answer that works
+            # settles that: a passing fault must not change it for good.
+            other = self.http.get("api/v3/traces", snake)
+            if other.status in (200, 404) and not other.is_html:
+                self.snake_case, answer = True, other
         if answer.status == 404 and not answer.is_html:
             return Decoded([], [], "otlp-json")
         return self._decode(answer, "v3")
@@ -132,7 +134,7 @@ class JaegerSource(TraceSource):
 
     def _decode(self, answer: Answer, api: str) -> Decoded:
         if answer.is_html:
-            raise SourceUnavailable(
+            raise BadAnswer(
                 f"{self.http.settings.url} answers with a web page instead of traces."
             )
         if answer.status != 200:
@@ -167,7 +169,7 @@ class JaegerSource(TraceSource):
                 "SPANBOARD_JAEGER_TOKEN or SPANBOARD_JAEGER_USER."
             )
         if answer.status >= 400:
-            raise SourceUnavailable(f"{name} answers with status {answer.status}{said}")
+            raise BadAnswer(f"{name} answers with status {answer.status}{said}")
         raise SourceError(
             f"{name} answers with something that is not Jaeger's data{said}. It may "
             "have been cut off."

@@ -289,6 +289,8 @@ def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
         problems.append(Problem("not-a-trace", f"trace {position}", {}))
         return None
     spans = found.get("spans")
+    if spans is not None and not isinstance(spans, list):
+        problems.append(Problem("not-a-list", f"spans of trace {position}", {}))
     spans = spans if isinstance(spans, list) else []
     trace_id = _text(found.get("traceID"))
     if not trace_id:

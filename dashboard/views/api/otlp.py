@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import threading
-import zlib
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -19,16 +18,17 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from dashboard.actions.ingest import ingest
+from dashboard.actions.ingest import Changed, ingest
 from dashboard.actions.sources import (
     DEMO_HEADER,
     demo_key,
     note_received,
     receiver_source,
 )
+from dashboard.sources.detect import inflate
 from dashboard.sources.otlp.parse import parse_json, parse_protobuf
 from dashboard.traces.builder import Decoded
-from dashboard.traces.errors import BadTracePayload
+from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
 
 log = logging.getLogger(__name__)
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
@@ -55,23 +55,31 @@ async def receive(request: HttpRequest) -> HttpResponse:
         answer = _refuse(503, "Too many requests wait to be stored.", kind)
         answer["Retry-After"] = "1"
         return answer
+    length = request.headers.get("Content-Length", "")
+    limit = settings.SPANBOARD_OTLP_MAX_BYTES
+    if length.isdigit() and int(length) > limit:
+        return _refuse(413, _too_large(limit), kind)
+    encoding = request.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip"):
+        text = f"The Content-Encoding {encoding[:40]!r} is not known. Use gzip or none."
+        return _refuse(400, text, kind)
     try:
-        body = _inflate(request)
+        body = request.body
     except RequestDataTooBig:
-        return _refuse(413, _too_large(settings.SPANBOARD_OTLP_MAX_BYTES), kind)
-    except TooLarge as problem:
-        return _refuse(413, str(problem), kind)
-    except BadTracePayload as problem:
-        return _refuse(400, str(problem), kind)
+        return _refuse(413, _too_large(limit), kind)
+    if len(body) > limit:
+        return _refuse(413, _too_large(limit), kind)
     _waiting += 1
     try:
         is_demo = request.headers.get(DEMO_HEADER) == demo_key()
         decoded = await sync_to_async(_store, thread_sensitive=False)(
-            body, kind, is_demo
+            body, kind, encoding == "gzip", is_demo
         )
+    except PayloadTooLarge as problem:
+        return _refuse(413, str(problem), kind)
     except BadTracePayload as problem:
         return _refuse(400, str(problem), kind)
-    except DatabaseError:
+    except (DatabaseError, Changed):
         log.exception("Received spans could not be stored")
         answer = _refuse(503, "The store is not available now. Try again.", kind)
         answer["Retry-After"] = "2"
@@ -82,10 +90,6 @@ async def receive(request: HttpRequest) -> HttpResponse:
     return _accept(decoded, kind)
 
 
-class TooLarge(Exception):
-    """A body beyond the limit."""
-
-
 def _too_large(limit: int) -> str:
     return (
         f"The body is larger than {limit // 2**20} MiB. Send smaller batches, or "
@@ -93,34 +97,12 @@ def _too_large(limit: int) -> str:
     )
 
 
-def _inflate(request: HttpRequest) -> bytes:
-    length = request.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > settings.SPANBOARD_OTLP_MAX_BYTES:
-        raise TooLarge(_too_large(settings.SPANBOARD_OTLP_MAX_BYTES))
-    body = request.body
-    if len(body) > settings.SPANBOARD_OTLP_MAX_BYTES:
-        raise TooLarge(_too_large(settings.SPANBOARD_OTLP_MAX_BYTES))
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    if encoding in ("", "identity"):
-        return body
-    if encoding != "gzip":
-        raise BadTracePayload(
-            f"The Content-Encoding {encoding[:40]!r} is not known. Use gzip or none."
-        )
-    limit = settings.SPANBOARD_OTLP_MAX_INFLATED_BYTES
-    machine = zlib.decompressobj(31)
-    try:
-        plain = machine.decompress(body, limit + 1)
-    except zlib.error as problem:
-        raise BadTracePayload(f"The gzip body is broken ({problem}).") from problem
-    if len(plain) > limit:
-        raise TooLarge(_too_large(limit))
-    if not machine.eof:
-        raise BadTracePayload("The gzip body is cut off.")
-    return plain
-
-
-def _store(body: bytes, kind: str, is_demo: bool) -> Decoded:
+def _store(body: bytes, kind: str, is_gzip: bool, is_demo: bool) -> Decoded:
+    """Inflate, decode and ingest; runs in a thread, off the server's loop."""
+    if is_gzip:
+        if body[:2] != b"\x1f\x8b":
+            raise BadTracePayload("The gzip body is broken (no gzip header).")
+        body = inflate(body, settings.SPANBOARD_OTLP_MAX_INFLATED_BYTES)
     decoded = parse_protobuf(body) if kind == PROTOBUF else parse_json(body)
     if decoded.traces:
         source = receiver_source(is_demo)
