@@ -65,6 +65,7 @@ class TraceRecord(models.Model):
     byte_size = models.PositiveBigIntegerField()
     version = models.PositiveIntegerField(default=1)
     counted = models.BooleanField(default=True)  # the one of its trace that counts
+    listed = models.BooleanField(default=True)  # the one of its trace that is shown
 
     class Meta:
         """Newest first is the order people ask for."""
@@ -178,6 +179,7 @@ class Tombstone(models.Model):
     span_count = models.PositiveIntegerField()
     start_us = models.BigIntegerField()
     deleted_at = models.DateTimeField()
+    counted = models.BooleanField(default=True)  # its counts are those of its trace
     contribution = models.BinaryField()
 
     class Meta:

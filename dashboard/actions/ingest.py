@@ -103,10 +103,15 @@ def ingest(source: Source, traces: list[Trace], *, replace: bool) -> IngestResul
 
 
 def _announce(source: Source, done: IngestResult) -> None:
-    if done.keys:
+    """Tell the pages, once the outermost transaction is in the database."""
+
+    def tell() -> None:
         publish(TRACES, {"keys": done.keys, "source": source.pk})
         for key in done.keys:
             publish(trace_group(key), {"keys": [key], "source": source.pk})
+
+    if done.keys:
+        transaction.on_commit(tell)
 
 
 def _group(traces: list[Trace]) -> dict[str, Trace]:
@@ -189,16 +194,31 @@ def _in_time(start_ns: int, now: datetime) -> bool:
 def _digest(trace: Trace) -> str:
     """Equal for equal content, whatever the order in which it arrived."""
     state = hashlib.blake2b(digest_size=16)
-    state.update("\n".join(trace.span_ids).encode("utf-8", "surrogatepass"))
+    processes = [repr(process) for process in trace.processes]
+    for texts in (
+        trace.span_ids,
+        [trace.operations[n] for n in trace.operation.tolist()],
+        [processes[n] for n in trace.process.tolist()],
+    ):
+        state.update("\0".join(texts).encode("utf-8", "surrogatepass"))
     for column in (trace.start_ns, trace.duration_ns, trace.kind, trace.parent):
         state.update(np.ascontiguousarray(column).tobytes())
-    state.update(np.array([len(d) for d in trace.details], np.int64).tobytes())
+    for details in trace.details:
+        state.update(details)
     return state.hexdigest()
 
 
 def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
     keys = [prepared.key for prepared in ready]
+    # One writer of a source at a time, so that verify can hold it still.
+    Source.objects.select_for_update().get(pk=source.pk)
     held = TraceRecord.objects.select_for_update().filter(trace_key__in=keys)
+    # A deleted copy that counted goes on counting for its trace.
+    stones = set(
+        Tombstone.objects.filter(trace_key__in=keys, counted=True).values_list(
+            "trace_key", flat=True
+        )
+    )
     siblings: dict[str, list[TraceRecord]] = {}
     for record in held.defer("columns", "details", "summary"):
         siblings.setdefault(record.trace_key, []).append(record)
@@ -218,7 +238,15 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
         before = Contribution.from_bytes(mine.contribution) if mine else EMPTY
         delta.merge(prepared.share).merge(before, -1)
         others = [r for r in present if r.source_id != source.pk]
-        _settle_overlap(record, prepared, before, mine is None, others, overlaps)
+        _settle_overlap(
+            record,
+            prepared,
+            before,
+            mine is None,
+            others,
+            overlaps,
+            prepared.key in stones,
+        )
         record.contribution = prepared.share.to_bytes() if prepared.share else b""
         if mine is None:
             create.append(record)
@@ -293,26 +321,30 @@ def _settle_overlap(
     is_new: bool,
     others: list[TraceRecord],
     overlaps: dict[int, Contribution],
+    is_buried: bool,
 ) -> None:
     """A trace held by several sources counts from the one with most spans.
 
-    What is taken off is booked on the source whose copy does not count, so that
-    both go together when that source is removed.
+    Where a deleted copy counted, it goes on doing so, and no living copy counts;
+    the fullest living one is shown. What is taken off is booked on the source
+    whose copy does not count, so that both go together when it is removed.
     """
     was_counted = record.counted if not is_new else True
     best = max([*others, record], key=lambda r: (r.span_count, -(r.source_id or 0)))
-    record.counted = best is record
+    record.listed = best is record
+    record.counted = best is record and not is_buried
     if not is_new and not was_counted:
         overlaps[record.source_id].merge(before)
     if not record.counted:
         overlaps[record.source_id].merge(prepared.share, -1)
     for other in others:
-        counts = other is best
+        counts = other is best and not is_buried
         if counts != other.counted:
             share = Contribution.from_bytes(other.contribution)
             overlaps[other.source_id].merge(share, 1 if counts else -1)
-            other.counted = counts
-            other.save(update_fields=["counted"])
+        if (counts, other is best) != (other.counted, other.listed):
+            other.counted, other.listed = counts, other is best
+            other.save(update_fields=["counted", "listed"])
 
 
 def _terms(record: TraceRecord, prepared: Prepared) -> list[TraceTerm]:

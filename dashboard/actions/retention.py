@@ -15,7 +15,7 @@ from dashboard.models import Tombstone, TraceRecord
 
 log = logging.getLogger(__name__)
 AT_ONCE = 500
-STONES_KEPT = timedelta(days=2)
+DAY = timedelta(days=1)
 
 
 def enforce_retention() -> int:
@@ -40,7 +40,9 @@ def enforce_retention() -> int:
                 break
         buried += _bury(part)
     look_back = timedelta(seconds=settings.SPANBOARD_LOOKBACK_SECONDS)
-    Tombstone.objects.filter(deleted_at__lt=now - look_back - STONES_KEPT).delete()
+    # A stone keeps the counts of its trace for as long as the rollups hold them.
+    kept = max(look_back, timedelta(days=settings.SPANBOARD_ROLLUP_DAYS)) + 2 * DAY
+    Tombstone.objects.filter(deleted_at__lt=now - kept).delete()
     if buried:
         log.info("%s traces were deleted to keep the limits", buried)
         publish(TRACES, {"keys": [], "source": 0, "all": True})
@@ -59,6 +61,7 @@ def _bury(records: list[TraceRecord]) -> int:
                     span_count=record.span_count,
                     start_us=record.start_us,
                     deleted_at=now,
+                    counted=record.counted,
                     contribution=record.contribution,
                 )
                 for record in records
@@ -66,4 +69,15 @@ def _bury(records: list[TraceRecord]) -> int:
             ignore_conflicts=True,
         )
         TraceRecord.objects.filter(pk__in=[record.pk for record in records]).delete()
+        _show_heirs([record.trace_key for record in records if record.listed])
     return len(records)
+
+
+def _show_heirs(keys: list[str]) -> None:
+    """Show the fullest copy that is left of traces whose shown copy was deleted."""
+    best: dict[str, tuple[int, int]] = {}
+    left = TraceRecord.objects.filter(trace_key__in=keys)
+    for key, spans, pk in left.values_list("trace_key", "span_count", "pk"):
+        best[key] = max(best.get(key, (0, 0)), (spans, pk))
+    pks = [pk for _, pk in best.values()]
+    TraceRecord.objects.filter(pk__in=pks).update(listed=True)

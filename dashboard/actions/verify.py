@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db import transaction
 
 from dashboard.actions.ingest import write_delta
+from dashboard.actions.rollups import DAY, current_minute
 from dashboard.graph.contribution import Contribution, contribution
 from dashboard.graph.link import link
 from dashboard.models import RollupBlock, RollupDelta, Source, Tombstone, TraceRecord
@@ -32,46 +34,68 @@ def by_key(found: Contribution) -> Contribution:
 
 
 def verify(*, repair: bool = False) -> Verification:
-    """Recount every stored trace from its blob, add the tombstones' counts, compare."""
+    """Recount every stored trace from its blob, add the tombstones' counts, compare.
+
+    Each source is held still meanwhile: its writers wait, so that a repair never
+    takes away what an ingest has just added. Days at the end of the rollups' age
+    are left out, since rollups and tombstones go at different moments there.
+    """
     result = Verification()
-    for source in Source.objects.order_by("pk"):
-        wanted = Contribution()
-        for record in TraceRecord.objects.filter(source=source).iterator(50):
-            trace, _ = codec.decode_columns(record.columns)
-            result.traces += 1
-            result.spans += len(trace)
-            share = Contribution()
-            if record.contribution:
-                share = contribution(trace, link(trace))
-            wanted.merge(share)
-            if len(trace) != record.span_count:
-                result.differences.append(
-                    {
-                        "trace": record.trace_id,
-                        "spans": len(trace),
-                        "said": record.span_count,
-                    }
-                )
-        for stone in Tombstone.objects.filter(source=source).iterator(500):
-            wanted.merge(Contribution.from_bytes(stone.contribution))
-        result.calls += sum(t.count for lv, _, _, t in wanted.items() if lv == "edge")
-        gone = _compare(source, wanted, result)
-        if repair and gone:
-            with transaction.atomic():
-                write_delta(source.pk, gone)
+    for source_id in Source.objects.order_by("pk").values_list("pk", flat=True):
+        with transaction.atomic():
+            source = Source.objects.select_for_update().filter(pk=source_id).first()
+            if source is None:
+                continue
+            wanted, uncounted = _recount(source, result)
+            missing = _difference(source, wanted, False, result)
+            surplus = _difference(source, uncounted, True, result)
+            if repair:
+                write_delta(source.pk, missing)
+                write_delta(source.pk, surplus, overlap=True)
     return result
 
 
-def _compare(
-    source: Source, wanted: Contribution, result: Verification
+def _recount(source: Source, result: Verification) -> tuple[Contribution, Contribution]:
+    """What a source's rollups should hold, and what to take off for double copies."""
+    wanted, uncounted = Contribution(), Contribution()
+    for record in TraceRecord.objects.filter(source=source).iterator(50):
+        trace, _ = codec.decode_columns(record.columns)
+        result.traces += 1
+        result.spans += len(trace)
+        share = Contribution()
+        if record.contribution:
+            share = contribution(trace, link(trace))
+        wanted.merge(share)
+        if not record.counted:
+            uncounted.merge(share, -1)
+        if len(trace) != record.span_count:
+            result.differences.append(
+                {
+                    "trace": record.trace_id,
+                    "spans": len(trace),
+                    "said": record.span_count,
+                }
+            )
+    for stone in Tombstone.objects.filter(source=source).iterator(500):
+        share = Contribution.from_bytes(stone.contribution)
+        wanted.merge(share)
+        if not stone.counted:
+            uncounted.merge(share, -1)
+    result.calls += sum(t.count for lv, _, _, t in wanted.items() if lv == "edge")
+    return wanted, uncounted
+
+
+def _difference(
+    source: Source, wanted: Contribution, overlap: bool, result: Verification
 ) -> Contribution:
-    """Differences of one source are noted; what is missing is returned."""
+    """What the rollups lack (negative: have too much); noted in the result."""
     have = Contribution()
-    rows = {"source": source, "overlap": False}
+    rows = {"source": source, "overlap": overlap}
     for payload in RollupBlock.objects.filter(**rows).values_list("payload", flat=True):
         have.merge(Contribution.from_bytes(payload))
     for payload in RollupDelta.objects.filter(**rows).values_list("payload", flat=True):
         have.merge(Contribution.from_bytes(payload))
+    wanted, have = _recent(wanted), _recent(have)
     missing = by_key(wanted).merge(by_key(have), -1)
     for level, _, key, tally in missing.items():
         result.differences.append(
@@ -79,9 +103,21 @@ def _compare(
                 "source": source.name,
                 "level": level,
                 "key": list(key),
+                "overlap": overlap,
                 "calls": tally.count,
             }
         )
     if not missing:
         return Contribution()
     return Contribution().merge(wanted).merge(have, -1)
+
+
+def _recent(found: Contribution) -> Contribution:
+    """Tallies of whole days that no rollup has lost yet."""
+    limit = current_minute() - round((settings.SPANBOARD_ROLLUP_DAYS - 1) * DAY)
+    limit -= limit % DAY
+    result = Contribution()
+    for level, minute, key, tally in found.items():
+        if minute >= limit:
+            result.at(level, minute, key).add(tally)
+    return result

@@ -77,7 +77,7 @@ def base_set(query: TraceQuery) -> QuerySet[TraceRecord]:
     """Records in the query's window and sources, one per trace."""
     records = TraceRecord.objects.filter(source__in=visible_sources(query.source))
     if not query.source:
-        records = records.filter(counted=True)
+        records = records.filter(listed=True)
     if query.trace_ids:
         return records.filter(trace_key__in=[trace_key(t) for t in query.trace_ids])
     start_us, end_us = query.window(time.time_ns() // 1_000)
@@ -123,6 +123,7 @@ def needs_check(query: TraceQuery) -> bool:
         or query.min_duration_us is not None
         or query.max_duration_us is not None
         or (query.operation and not query.service)
+        or (query.error is True and query.service)
     )
 
 
@@ -178,7 +179,7 @@ def find_record(trace_id: str, source: str = "") -> TraceRecord | None:
     return (
         records.select_related("source")
         .defer("details", "contribution")
-        .order_by(F("counted").desc(), "-span_count")
+        .order_by(F("listed").desc(), "-span_count")
         .first()
     )
 
