@@ -1,7 +1,7 @@
 """One trace as a binary payload of columns for the browser.
 
 Layout, little-endian: ``u32`` length of the header, the header (JSON, padded
-with spaces to a multiple of four bytes), then the columns one after another at
+with spaces so that the columns begin at a multiple of eight bytes), then the columns one after another at
 the offsets that the header names (relative to the header's end).
 """
 
@@ -20,11 +20,19 @@ MAX_IDS = 5_000  # above, ids stay on the server: they do not compress
 
 
 def unit_of(duration_ns: int) -> int:
-    """Nanoseconds per unit of the payload's times, so that 31 bits hold them."""
-    for unit in (1, 1_000, 1_000_000):
-        if duration_ns // unit < 2**31 - 1:
-            return unit
-    return 1_000_000_000
+    """Nanoseconds per unit of the payload's times: 1 up to 2.1 s, else 1,000."""
+    return 1 if duration_ns < 2**31 - 1 else 1_000
+
+
+def narrow(times: np.ndarray) -> np.ndarray:
+    """Times in the narrowest type that holds them all: 4 bytes, else a double.
+
+    A double holds microseconds exactly for 285 years; a trace of over 35.8
+    minutes needs it.
+    """
+    if not len(times) or (times.min() >= -(2**31) and times.max() < 2**31):
+        return times.astype("<i4")
+    return times.astype("<f8")
 
 
 def build_payload(
@@ -49,19 +57,16 @@ def build_payload(
     numbers, place = np.unique(version, return_inverse=True)
     versions = ["" if n < 0 else trace.fact_values[n] for n in numbers.tolist()]
     columns: list[tuple[str, np.ndarray]] = [
-        ("start", (start - base).astype("<i4")),
-        ("duration", (trace.duration_ns // unit).astype("<u4")),
-        ("self", (extra["self_ns"] // unit).astype("<u4")),
+        ("start", narrow(start - base)),
+        ("duration", narrow(trace.duration_ns // unit)),
+        ("self", narrow(extra["self_ns"] // unit)),
         ("up", np.where(parent >= 0, rows - parent, 0).astype("<u4")),
         ("criticalRow", extra["critical_row"].astype("<u4")),
-        (
-            "criticalStart",
-            ((extra["critical_start_ns"] - origin) // unit).astype("<u4"),
-        ),
-        ("criticalEnd", ((extra["critical_end_ns"] - origin) // unit).astype("<u4")),
+        ("criticalStart", narrow((extra["critical_start_ns"] - origin) // unit)),
+        ("criticalEnd", narrow((extra["critical_end_ns"] - origin) // unit)),
     ]
     if trace.skew_ns is not None:
-        columns.append(("skew", (trace.skew_ns // unit).astype("<i4")))
+        columns.append(("skew", narrow(trace.skew_ns // unit)))
     for name, column, names in (
         ("service", trace.service, trace.services),
         ("operation", trace.operation, trace.operations),
@@ -92,7 +97,7 @@ def build_payload(
     }
     packed = json.dumps(header, ensure_ascii=False, separators=(",", ":"))
     body = packed.encode("utf-8", "replace")
-    body += b" " * (-len(body) % 4)
+    body += b" " * (-(len(body) + 4) % 8)
     return b"".join(
         [struct.pack("<I", len(body)), body, *(a.tobytes() for _, a in columns)]
     )

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.colors import slots
+from dashboard.presenters.waterfall import segments
 from dashboard.reads.traces import FoundTraces, filter_keys, find_record, find_traces
 from dashboard.traces.ids import short_id
 from dashboard.traces.query import TraceQuery
@@ -23,10 +24,6 @@ def result_row(record: TraceRecord) -> dict[str, Any]:
     summary = record.summary
     shares = list((summary.get("critical_by_service") or {}).items())
     colour = slots(summary.get("services") or {})
-    segments = [
-        {"service": name, "slot": colour.get(name, 0), "share": round(value, 4)}
-        for name, value in shares[:MAX_SEGMENTS]
-    ]
     return {
         "key": record.trace_key,
         "url": reverse("dashboard:trace", args=[record.trace_id]),
@@ -44,7 +41,7 @@ def result_row(record: TraceRecord) -> dict[str, Any]:
         "error_count": record.error_count,
         "failed_text": text.failed(record.error_count) if record.error_count else "",
         "services": record.service_count,
-        "segments": segments,
+        "segments": segments(shares[:MAX_SEGMENTS], colour, gap=4),
         "where": where_text(shares),
         "remark": remark(record),
         "shape": shape(record, colour),
@@ -157,9 +154,10 @@ def trace_state(trace_id: str) -> dict[str, Any]:
     """Version and growth of a stored trace."""
     record = find_record(trace_id)
     if record is None:
-        return {"version": 0, "span_count": 0, "growing": False}
+        return {"version": 0, "span_count": 0, "growing": False, "complete": False}
     return {
         "version": record.version,
         "span_count": record.span_count,
         "growing": not record.settled,
+        "complete": record.settled and not record.orphan_count,
     }

@@ -52,6 +52,11 @@ def trace_strings() -> dict[str, str]:
         "spans": _("{n} spans"),
         "matches": _("{n} of {total} matches"),
         "noMatch": _("no match"),
+        "findFailed": _("The search failed ({text})."),
+        "filterIgnored": _(
+            "The service filter of this link was made for other services. It is "
+            "ignored."
+        ),
         "oneMatch": _("1 match"),
         "duration": _("Duration"),
         "selfTime": _("Self time"),

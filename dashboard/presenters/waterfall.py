@@ -53,15 +53,7 @@ def header(shown: Shown) -> dict[str, Any]:
         "orphan_count": summary["orphan_count"],
         "growing": shown.growing,
         "complete": shown.complete,
-        "critical": [
-            {
-                "service": name,
-                "slot": names.get(name, 0),
-                "share": round(value, 4),
-                "share_text": text.share(value),
-            }
-            for name, value in critical
-        ],
+        "critical": segments(critical, names, gap=3),
         "legend": [
             {
                 "service": name,
@@ -75,15 +67,41 @@ def header(shown: Shown) -> dict[str, Any]:
     }
 
 
+def segments(
+    shares: list[tuple[str, float]], names: dict[str, int], gap: float
+) -> list[dict[str, Any]]:
+    """Shares by service as rectangles in a row of 1,000 units."""
+    found, x = [], 0.0
+    for name, value in shares:
+        width = max(value * 1_000 - gap, 1.0)
+        found.append(
+            {
+                "service": name,
+                "slot": names.get(name, 0),
+                "x": round(x, 1),
+                "width": round(width, 1),
+                "share": round(value, 4),
+                "share_text": text.share(value),
+            }
+        )
+        x += max(value * 1_000, 1.0)
+    return found
+
+
 def sentences(shown: Shown) -> list[dict[str, Any]]:
     """The answer in words; each may lead to a row."""
     trace, extra, summary = shown.trace, shown.extra, shown.summary
     found = []
     lengths = extra["critical_end_ns"] - extra["critical_start_ns"]
     if len(lengths) and int(lengths.sum()):
-        sums = np.bincount(extra["critical_row"], weights=lengths, minlength=len(trace))
-        row = int(np.argmax(sums))
-        part = float(sums[row]) / float(lengths.sum())
+        rows = extra["critical_row"]
+        group = trace.service[rows] * np.int64(len(trace.operations))
+        group += trace.operation[rows]
+        groups, member = np.unique(group, return_inverse=True)
+        sums = np.bincount(member.reshape(-1), weights=lengths, minlength=len(groups))
+        most = int(np.argmax(sums))
+        part = float(sums[most]) / float(lengths.sum())
+        row = int(rows[np.argmax(np.where(member.reshape(-1) == most, lengths, -1))])
         values = {
             "share": text.share(part),
             "service": trace.service_name(row),

@@ -2,58 +2,124 @@
 
 from __future__ import annotations
 
-import msgspec
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 
+import msgspec
+import numpy as np
+
+from dashboard.traces import codec
 from dashboard.traces.details import read_details
 from dashboard.traces.facts import text_of
 from dashboard.traces.trace import Tag, Trace
 
 MAX_HITS = 20_000
+MAX_WORDS = 20
+WORD = re.compile(r'(-?[^\s"=]*=?)"([^"]*)"(?=\s|$)|\S+')
+# Escapes that hide a text from a search through the bytes.
+HIDING = re.compile(rb"\\[u/]")
+EVERY = re.compile(rb"")
 
 
-def find_rows(trace: Trace, details: list[bytes], wanted: str) -> list[int]:
-    """Rows whose service, operation, ids, tags, process or logs hold the text.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A search, read: any of ``words``; tags of ``hidden`` keys are not looked at."""
 
-    ``key=value`` asks for a tag of that key whose value holds the text; several
-    quoted or single words must all be found on the row. Case does not matter.
+    words: tuple[str, ...]
+    hidden: frozenset[str]
+
+    def in_name(self, name: str) -> bool:
+        """Whether a service, operation or process name holds one of the words."""
+        low = name.lower()
+        return any(word in low for word in self.words)
+
+    def in_tags(self, tags: tuple[Tag, ...]) -> bool:
+        """Whether a key, a value or ``key=value`` holds one of the words."""
+        for tag in tags:
+            key = tag.key.lower()
+            if key in self.hidden:
+                continue
+            pair = f"{key}={text_of(tag.value).lower()}"
+            if any(_in_pair(word, pair, len(key)) for word in self.words):
+                return True
+        return False
+
+
+def _in_pair(word: str, pair: str, split: int) -> bool:
+    """Whether ``key=value``, split before its "=", holds a word.
+
+    A word with a whole key before its "=" asks for a part of that key's value.
     """
-    needle = wanted.strip().lower()
-    if not needle:
-        return []
-    key, equals, value = needle.partition("=")
-    services = [needle in name.lower() for name in trace.services]
-    operations = [needle in name.lower() for name in trace.operations]
-    processes = [
-        _tags_hold(p.tags, needle, key, equals, value) for p in trace.processes
+    key, equals, value = word.partition("=")
+    if equals:
+        same_key = key == pair[:split]
+        return word in pair or (same_key and pair.find(value, split + 1) >= 0)
+    return pair.find(word, 0, split) >= 0 or pair.find(word, split + 1) >= 0
+
+
+def read_wanted(text: str) -> Wanted:
+    """Words of a find, as Jaeger's ``uiFind``: quotes group, ``-key`` leaves out."""
+    found = [
+        match[1] + match[2] if match[2] is not None else match[0]
+        for match in WORD.finditer(text.lower())
     ]
-    raw = msgspec.json.encode(needle)[1:-1]
-    probe = (raw.split(b"=")[0] if equals else raw).lower()
-    hits = []
-    for row in range(len(trace)):
-        if (
-            services[trace.service[row]]
-            or operations[trace.operation[row]]
-            or processes[trace.process[row]]
-            or trace.span_ids[row].startswith(needle)
-        ):
-            hits.append(row)
-        elif details[row] and probe in details[row].lower():
-            found = read_details(details[row])
-            tags = [*found.tags, *(tag for log in found.logs for tag in log.fields)]
-            if _tags_hold(tuple(tags), needle, key, equals, value):
-                hits.append(row)
-        if len(hits) >= MAX_HITS:
-            break
-    return hits
+    words = [word for word in found if word][:MAX_WORDS]
+    hidden = [word[1:] for word in words if word[0] == "-" and len(word) > 1]
+    asked = tuple(word for word in words if word[0] != "-" or len(word) == 1)
+    return Wanted(asked, frozenset(hidden))
 
 
-def _tags_hold(
-    tags: tuple[Tag, ...], needle: str, key: str, equals: str, value: str
-) -> bool:
-    for tag in tags:
-        name, content = tag.key.lower(), text_of(tag.value).lower()
-        if equals and name == key and value in content:
-            return True
-        if needle in name or needle in content:
-            return True
-    return False
+def find_rows(trace: Trace, details: codec.Blob, wanted: str) -> list[int]:
+    """Rows whose service, operation, id, tags, process or logs hold the text.
+
+    ``details`` is the stored blob. Several words ask for rows with any of them,
+    as in Jaeger UI; ``key=value`` for a tag; an id must begin with the word.
+    Case does not matter. At most ``MAX_HITS`` rows, in order.
+    """
+    search = read_wanted(wanted)
+    if not search.words or not len(trace):
+        return []
+    hit = _among(trace.service, [search.in_name(name) for name in trace.services])
+    hit |= _among(trace.operation, [search.in_name(n) for n in trace.operations])
+    hit |= _among(trace.process, [search.in_tags(p.tags) for p in trace.processes])
+    starts = search.words
+    hit |= np.fromiter((i.startswith(starts) for i in trace.span_ids), bool, len(trace))
+    for row, raw in _candidates(details, search.words):
+        if hit[row]:
+            continue
+        found = read_details(raw)
+        tags = [*found.tags, *(tag for log in found.logs for tag in log.fields)]
+        hit[row] = search.in_tags(tuple(tags))
+    return [int(row) for row in np.flatnonzero(hit)[:MAX_HITS]]
+
+
+def _among(column: np.ndarray, table: list[bool]) -> np.ndarray:
+    return np.array(table, bool)[column]
+
+
+def _candidates(
+    blob: codec.Blob, words: tuple[str, ...]
+) -> Iterator[tuple[int, bytes]]:
+    """Rows whose details may hold one of the words, by a look at the bytes."""
+    probes = [_probe(word) for word in words]
+    pattern = re.compile(b"|".join(probes)) if all(probes) else EVERY
+    for first, ends, body in codec.detail_frames(blob):
+        low = body.lower()
+        places = [m.start() for m in pattern.finditer(low)]
+        places += [m.start() for m in HIDING.finditer(low)]
+        rows = np.unique(np.searchsorted(ends, places, side="right")).tolist()
+        for row in rows:
+            begin = int(ends[row - 1]) if row else 0
+            if row < len(ends) and begin < ends[row]:
+                yield first + row, body[begin : int(ends[row])]
+
+
+def _probe(word: str) -> bytes:
+    """A pattern of bytes that details with the word must hold; empty if none."""
+    key = word.partition("=")[0]
+    raw = msgspec.json.encode(key)[1:-1]
+    # Beyond ASCII the bytes of upper and lower case differ.
+    if not raw.isascii() and key.lower() != key.upper():
+        return b""
+    return re.escape(raw)

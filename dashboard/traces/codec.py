@@ -7,6 +7,7 @@ opening one span unpacks one frame.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -134,19 +135,32 @@ def encode_details(trace: Trace) -> bytes:
     return head + sizes + b"".join(frames)
 
 
-def _frame(blob: bytes, number: int) -> list[bytes]:
+def _frame(blob: bytes, number: int) -> tuple[np.ndarray, bytes]:
+    """Ends of a frame's rows in its body, and the body."""
     _, count, frames = _HEAD.unpack_from(blob)
     sizes = np.frombuffer(blob, "<u4", frames, _HEAD.size).astype(np.int64)
     first = _HEAD.size + 4 * frames + int(sizes[:number].sum())
     packed = bytes(blob[first : first + int(sizes[number])])
     plain = zstandard.ZstdDecompressor().decompress(packed)
     rows = min(FRAME, count - number * FRAME)
-    lengths = np.frombuffer(plain, "<u4", rows).tolist()
-    result, position = [], 4 * rows
-    for length in lengths:
-        result.append(plain[position : position + length])
-        position += length
+    ends = np.frombuffer(plain, "<u4", rows).astype(np.int64).cumsum()
+    return ends, plain[4 * rows :]
+
+
+def _rows(ends: np.ndarray, body: bytes) -> list[bytes]:
+    result, position = [], 0
+    for end in ends.tolist():
+        result.append(body[position:end])
+        position = end
     return result
+
+
+def detail_frames(blob: Blob) -> Iterator[tuple[int, np.ndarray, bytes]]:
+    """Frame by frame: first row, ends of the rows in the body, and the body."""
+    blob = bytes(blob)
+    _, _, frames = _HEAD.unpack_from(blob)
+    for number in range(frames):
+        yield number * FRAME, *_frame(blob, number)
 
 
 def read_detail(blob: Blob, row: int) -> bytes:
@@ -154,11 +168,9 @@ def read_detail(blob: Blob, row: int) -> bytes:
     _, count, _ = _HEAD.unpack_from(blob)
     if not 0 <= row < count:
         raise IndexError(row)
-    return _frame(bytes(blob), row // FRAME)[row % FRAME]
+    return _rows(*_frame(bytes(blob), row // FRAME))[row % FRAME]
 
 
 def decode_all_details(blob: Blob) -> list[bytes]:
     """Details of all rows, in order."""
-    blob = bytes(blob)
-    _, _, frames = _HEAD.unpack_from(blob)
-    return [row for number in range(frames) for row in _frame(blob, number)]
+    return [row for _, ends, body in detail_frames(blob) for row in _rows(ends, body)]

@@ -10,12 +10,11 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseNotModified,
     JsonResponse,
 )
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -45,12 +44,9 @@ KNOWN = {
     "span",
     "from",
     "to",
-    "view",
     "source",
     "collapsed",
     "critical",
-    "raw",
-    "next",
 }
 EXPORTS = {
     "jaeger": (to_jaeger_json, "application/json", "json"),
@@ -142,8 +138,9 @@ def payload(request: HttpRequest, trace_id: str) -> HttpResponse:
     """The binary payload; its ETag is the record's version."""
     record = record_or_404(trace_id)
     tag = f'"{record.pk}-{record.version}-{int(record.settled)}"'
-    if request.headers.get("If-None-Match") == tag:
-        return HttpResponseNotModified()
+    unchanged = get_conditional_response(request, etag=tag)
+    if unchanged is not None:
+        return unchanged
     shown = shown_of(record)
     head = {"version": record.version, "growing": shown.growing}
     return binary(request, build_payload(shown.trace, shown.extra, head), tag)
@@ -209,7 +206,11 @@ def find(request: HttpRequest, trace_id: str) -> HttpResponse:
 def find_answer(request: HttpRequest, trace: Any, details: bytes) -> HttpResponse:
     """The JSON of a find."""
     wanted = request.GET.get("q", "")[:500]
-    rows = finder.find_rows(trace, codec.decode_all_details(details), wanted)
+    if request.GET.get("span"):
+        # The row of one span, for pages whose payload leaves ids out.
+        rows = [r for r, i in enumerate(trace.span_ids) if i == request.GET["span"]]
+    else:
+        rows = finder.find_rows(trace, details, wanted)
     return JsonResponse({"rows": rows})
 
 

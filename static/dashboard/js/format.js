@@ -21,6 +21,11 @@ export function duration(ns) {
   return `${Math.floor(whole / 3600)}${THIN}h ${pad(Math.floor((whole % 3600) / 60))}${THIN}min`;
 }
 
+/** A duration known in units of unit nanoseconds: 0 µs is "< 1 µs". */
+export function known(value, unit) {
+  return value === 0 && unit > 1 ? `<${THIN}1${THIN}µs` : duration(value * unit);
+}
+
 /** A value on a time axis: round, without needless digits. */
 export function axis(ns, step) {
   if (ns === 0) return "0";

@@ -37,8 +37,7 @@ function fill(made, row) {
   remark.textContent = row.remark ? ` · ${row.remark}` : "";
   for (const node of [...second.childNodes]) if (node.nodeType === Node.TEXT_NODE) node.remove();
   const segments = made.querySelector(".segments");
-  segments.replaceChildren(...row.segments.map((part) => svg("rect", { class: `svc-${part.slot}`, y: 0, height: 8, width: part.share })));
-  layoutSegments(segments);
+  segments.replaceChildren(...row.segments.map((part) => svg("rect", { class: `svc-${part.slot}`, x: part.x, y: 0, height: 8, width: part.width })));
   made.querySelector(".col-where > span").textContent = row.where;
   made.querySelector(".col-duration b").textContent = row.duration_text;
   const size = made.querySelector(".col-size");
@@ -47,17 +46,6 @@ function fill(made, row) {
   made.querySelector(".shape").replaceChildren(...row.shape.map((bar) => svg("rect", {
     class: `svc-${bar.slot}${bar.failed ? " bad" : ""}`, x: bar.x, y: bar.y, width: bar.width, height: bar.height,
   })));
-}
-
-/** Widths in the HTML are shares; lay the rectangles one after another. */
-function layoutSegments(segments) {
-  let x = 0;
-  for (const rect of segments.children) {
-    const width = Math.max(Number(rect.getAttribute("width")) * 1000 - 4, 2);
-    rect.setAttribute("x", x.toFixed(1));
-    rect.setAttribute("width", width.toFixed(1));
-    x += width + 4;
-  }
 }
 
 function scaleBars() {
@@ -150,7 +138,6 @@ function applyDiff(message) {
   scaleBars();
 }
 
-for (const segments of list.querySelectorAll(".segments")) layoutSegments(segments);
 connect(list.dataset.live, { onReset: applyReset, onDiff: applyDiff });
 list.addEventListener("pointerleave", () => { if (!held()) release(); });
 newButton.addEventListener("click", release);

@@ -10,11 +10,14 @@ export class Panel {
     this.go = go;
     this.wanted = 0;
     this.row = -1;
+    this.spanId = "";
   }
 
   get open() { return !this.root.hidden; }
 
-  async show(row, version) {
+  /** Calls told() once the span's id is known. */
+  async show(row, version, told = () => {}) {
+    if (row !== this.row) this.spanId = "";
     this.row = row;
     this.root.hidden = false;
     const ticket = (this.wanted += 1);
@@ -23,7 +26,10 @@ export class Panel {
       const response = await fetch(`${this.urls.span}${row}${query}`, { credentials: "same-origin" });
       const found = await response.json();
       if (!response.ok) throw new Error(found.error ?? `status ${response.status}`);
-      if (ticket === this.wanted) this.fill(found);
+      if (ticket !== this.wanted) return;
+      this.spanId = found.span_id;
+      this.fill(found);
+      told();
     } catch (problem) {
       if (ticket !== this.wanted) return;
       this.root.replaceChildren(el("section", { class: "fault", role: "alert" }, icon("error"), text("detailsFailed", { text: problem.message })));
@@ -31,8 +37,10 @@ export class Panel {
   }
 
   close() {
+    this.wanted += 1;
     this.root.hidden = true;
     this.row = -1;
+    this.spanId = "";
   }
 
   fill(span) {

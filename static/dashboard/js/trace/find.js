@@ -26,6 +26,9 @@ export class Finder {
     page.querySelector("[data-find-previous]").addEventListener("click", () => this.step(-1));
   }
 
+  /** Search again in a trace that has grown. */
+  again() { if (this.wanted) this.run(this.at); }
+
   get wanted() { return this.input.value.trim(); }
 
   set(value) {
@@ -33,19 +36,31 @@ export class Finder {
     this.run();
   }
 
-  async run() {
+  /** Search; `kept` is the match, counted from 0, that stays the current one. */
+  async run(kept = -1) {
     const ticket = (this.ticket += 1);
-    this.at = -1;
+    this.at = kept;
     if (!this.wanted) {
       this.found = [];
       this.count.textContent = "";
       this.handlers.rows(null);
       return;
     }
-    const response = await fetch(`${this.urls.find}?q=${encodeURIComponent(this.wanted)}`, { credentials: "same-origin" });
-    if (!response.ok || ticket !== this.ticket) return;
-    this.found = (await response.json()).rows;
+    let found;
+    try {
+      const response = await fetch(`${this.urls.find}?q=${encodeURIComponent(this.wanted)}`, { credentials: "same-origin" });
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      found = (await response.json()).rows;
+    } catch (problem) {
+      if (ticket !== this.ticket) return;
+      this.found = [];
+      this.handlers.rows(null);
+      this.count.textContent = text("findFailed", { text: problem.message });
+      return;
+    }
     if (ticket !== this.ticket) return;
+    this.found = found;
+    this.at = Math.min(this.at, found.length - 1);
     this.handlers.rows(new Set(this.found));
     this.tell();
   }

@@ -1,7 +1,8 @@
 // The rows: a native scroller and a recycled pool of elements, an accessible treegrid.
 
 import { el, icon, text } from "../dom.js";
-import { duration } from "../format.js";
+import { known } from "../format.js";
+import { drawBar } from "./bars.js";
 
 const MAX_HEIGHT = 12_000_000; // browsers cap the height of a scroller
 const OVERSCAN = 8;
@@ -14,6 +15,7 @@ export class Grid {
     this.body = body;
     this.handlers = handlers;
     this.pool = [];
+    this.pinned = null;
     this.window = [0, 1];
     this.focused = 0;
     this.selected = -1;
@@ -21,6 +23,10 @@ export class Grid {
     scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => { this.measure(); this.draw(); }).observe(scroller);
     body.addEventListener("click", (event) => this.click(event));
+    body.addEventListener("focusin", (event) => {
+      const row = event.target.closest(".span-row")?.spanItem?.row ?? -1;
+      if (row >= 0) this.focused = row;
+    });
   }
 
   /** Show a model; the first call replaces the rows that the server sent. */
@@ -31,6 +37,7 @@ export class Grid {
     this.body.replaceChildren();
     this.body.classList.add("virtual");
     this.pool = [];
+    this.pinned = null;
     this.measure();
     this.layout();
   }
@@ -70,8 +77,9 @@ export class Grid {
     const offset = this.scroller.scrollTop - first * this.rowHeight;
     const size = this.pool.length;
     const used = new Set();
+    this.pin(from, to, offset);
     for (let place = from; place < to; place += 1) {
-      const item = this.pool[place % size];
+      const item = this.pinned?.place === place ? this.pinned : this.pool[place % size];
       used.add(item);
       const row = this.visible.rows[place];
       if (item.row !== row || item.stale) this.fill(item, row, place);
@@ -79,12 +87,59 @@ export class Grid {
       item.root.style.setProperty("transform", `translateY(${offset + place * this.rowHeight}px)`);
       if (item.hidden) { item.root.hidden = false; item.hidden = false; }
     }
-    for (const item of this.pool) if (!used.has(item) && !item.hidden) { item.root.hidden = true; item.hidden = true; item.row = -1; }
+    for (const item of this.pool) {
+      if (used.has(item) || item.hidden) continue;
+      item.root.hidden = true;
+      item.root.removeAttribute("id");
+      item.hidden = true;
+      item.row = -1;
+    }
+    this.tabStop(used, Math.ceil(first));
+  }
+
+  /** One row can be reached by Tab: the focused one, or the first in sight. */
+  tabStop(used, first) {
+    const all = this.pinned ? [...used, this.pinned] : [...used];
+    const kept = all.some((item) => item.row === this.focused);
+    const stop = kept ? this.focused : this.visible.rows[Math.min(first, this.visible.length - 1)];
+    for (const item of all) {
+      const index = item.row === stop ? 0 : -1;
+      if (item.root.tabIndex !== index) item.root.tabIndex = index;
+    }
+  }
+
+  /**
+   * The row with the keyboard's focus keeps its element when it scrolls out of
+   * sight: taken over by another row, the focus would jump or be lost.
+   */
+  pin(from, to, offset) {
+    const focused = document.activeElement;
+    const item = focused?.spanItem;
+    if (this.pinned && this.pinned !== item) {
+      this.pinned.root.remove();
+      this.pinned = null;
+    }
+    if (!item || item.row < 0) return;
+    const place = this.visible.place[item.row];
+    if (place < 0) { // it is hidden now
+      this.pinned?.root.remove();
+      this.pinned = null;
+      return;
+    }
+    if (!this.pinned && (place < from || place >= to || this.pool[place % this.pool.length] !== item)) {
+      this.pool[this.pool.indexOf(item)] = this.make();
+      this.pinned = item;
+    }
+    if (this.pinned) {
+      item.place = place;
+      const top = Math.min(Math.max(offset + place * this.rowHeight, 0), this.height - this.rowHeight);
+      item.root.style.setProperty("transform", `translateY(${top}px)`);
+    }
   }
 
   /** Fill every row again at the next draw. */
   refresh() {
-    for (const item of this.pool) item.stale = true;
+    for (const item of [...this.pool, this.pinned]) if (item) item.stale = true;
     this.draw();
   }
 
@@ -111,16 +166,17 @@ export class Grid {
     const closed = visible.collapsed[row] === 1;
     const hasChildren = model.subtree[row] > 1;
     const failed = model.failed(row);
-    const took = duration(model.columns.duration[row] * model.unit);
+    const took = known(model.columns.duration[row], model.unit);
     const { root, name } = item;
     root.id = `row-${row}`;
     root.dataset.row = row;
     root.setAttribute("aria-rowindex", String(place + 1));
     root.setAttribute("aria-level", String(depth + 1));
+    root.setAttribute("aria-posinset", String(model.place(row)));
+    root.setAttribute("aria-setsize", String(model.siblings(row)));
     if (hasChildren) root.setAttribute("aria-expanded", String(!closed));
     else root.removeAttribute("aria-expanded");
     root.setAttribute("aria-selected", String(row === this.selected));
-    root.tabIndex = row === this.focused ? 0 : -1;
     let label = text("rowLabel", { service, operation: model.operation(row), duration: took });
     if (failed) label += `, ${text("failed")}`;
     root.setAttribute("aria-label", label);
@@ -140,77 +196,8 @@ export class Grid {
     if (closed) parts.push(el("span", { class: "hidden-count", text: `+${(model.subtree[row] - 1).toLocaleString()}` }));
     name.replaceChildren(...parts);
     item.time.textContent = took;
-    this.fillBars(item, row, slot, failed);
-  }
-
-  fillBars(item, row, slot, failed) {
-    const { model } = this;
-    const [from, to] = this.window;
-    const scale = 100 / (to - from);
-    const begin = (model.drawn[row] - from) * scale;
-    const length = model.columns.duration[row] * scale;
     item.bars.className = `cell bars svc-${slot}`;
-    if (begin > 100 || begin + length < 0) { item.bars.replaceChildren(); return; }
-    const own = model.columns.self[row];
-    const total = model.columns.duration[row];
-    const bar = el("span", { class: `bar${own >= total * 0.995 ? " leaf" : ""}` });
-    // Cut far ends, so that no element grows to millions of pixels.
-    const left = Math.max(begin, -5);
-    const right = Math.min(begin + length, 105);
-    bar.style.setProperty("left", `${left}%`);
-    bar.style.setProperty("width", `${Math.max(right - left, 0)}%`);
-    const parts = [bar];
-    if (own < total * 0.995 && own > 0) this.ownParts(bar, row, left, right, begin, scale);
-    const sections = model.critical.get(row);
-    const shift = model.drawn[row] - model.start[row];
-    if (sections) {
-      for (const i of sections.slice(0, 200)) {
-        const a = (model.columns.criticalStart[i] + shift - from) * scale;
-        const b = (model.columns.criticalEnd[i] + shift - from) * scale;
-        if (a > 100 || b < 0) continue;
-        const line = el("span", { class: "crit" });
-        line.style.setProperty("left", `${Math.max(a, 0)}%`);
-        line.style.setProperty("width", `${Math.min(b, 100) - Math.max(a, 0)}%`);
-        parts.push(line);
-      }
-    }
-    if (failed) {
-      const sign = icon("error");
-      sign.classList.add("bar-sign");
-      sign.style.setProperty("left", `min(calc(${Math.min(right, 100)}% + 4px), calc(100% - 16px))`);
-      parts.push(sign);
-    }
-    item.bars.replaceChildren(...parts);
-  }
-
-  /** Solid parts of a bar: where no child runs. Only children of this row are walked. */
-  ownParts(bar, row, left, right, begin, scale) {
-    const { model } = this;
-    const stop = row + model.subtree[row];
-    const shift = model.drawn[row] - model.start[row];
-    const end = model.end(row);
-    let reached = model.start[row];
-    let made = 0;
-    const add = (a, b) => {
-      const x = begin + (a - model.start[row]) * scale;
-      const y = begin + (b - model.start[row]) * scale;
-      const width = right - left;
-      if (y <= left || x >= right || width <= 0) return;
-      const part = el("span", { class: "own" });
-      part.style.setProperty("left", `${((Math.max(x, left) - left) / width) * 100}%`);
-      part.style.setProperty("width", `${((Math.min(y, right) - Math.max(x, left)) / width) * 100}%`);
-      bar.append(part);
-      made += 1;
-    };
-    let walked = 0;
-    for (let child = row + 1; child < stop && made < 60 && walked < 400; child += model.subtree[child]) {
-      walked += 1;
-      const a = Math.min(Math.max(model.start[child], reached), end);
-      if (a > reached) add(reached, a);
-      reached = Math.max(reached, Math.min(model.end(child), end));
-    }
-    if (reached < end && made < 60) add(reached, end);
-    return shift;
+    item.bars.replaceChildren(...drawBar(model, row, this.window));
   }
 
   click(event) {

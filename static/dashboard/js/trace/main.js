@@ -1,6 +1,6 @@
 // The trace page: puts payload, rows, window, panel, find, share and live together.
 
-import { copy, el, text } from "../dom.js";
+import { copy, el, text, toast } from "../dom.js";
 import { connect } from "../socket.js";
 import { Panel } from "./detail.js";
 import { Finder } from "./find.js";
@@ -9,7 +9,7 @@ import { listen } from "./keys.js";
 import { makeModel, Visible } from "./model.js";
 import { fetchPayload } from "./payload.js";
 import { shareDialog } from "./share.js";
-import { readState, writeState } from "./state.js";
+import { decodeServices, encodeCollapsed, encodeServices, fromUs, readState, rowName, rowsOf, toUs, writeState } from "./state.js";
 import { TimeWindow } from "./window.js";
 
 const page = document.querySelector("[data-trace]");
@@ -39,7 +39,7 @@ const app = {
   get visible() { return visible; },
   open(row) {
     grid.select(row);
-    panel.show(row, model.header.version);
+    panel.show(row, model.header.version, () => this.remember());
     this.remember();
   },
   close() {
@@ -50,7 +50,10 @@ const app = {
   },
   go(row) { this.reveal(row); this.open(row); },
   reveal(row) {
-    if (visible.reveal(row)) grid.layout();
+    if (visible.reveal(row)) {
+      if (!visible.services) for (const button of page.querySelectorAll("[data-legend]")) button.setAttribute("aria-pressed", "false");
+      grid.layout();
+    }
     grid.focus(row);
   },
   toggle(row, closed) {
@@ -68,39 +71,70 @@ const app = {
   remember() {
     if (!model) return;
     writeState({
-      span: panel.open ? (model.header.ids?.[panel.row] ?? `r${panel.row}`) : "",
-      from: time.whole ? "" : String(Math.round(time.from)),
-      to: time.whole ? "" : String(Math.round(time.to)),
+      span: panel.open ? (model.header.ids?.[panel.row] ?? panel.spanId) : "",
+      from: time.whole ? "" : toUs(time.from, model),
+      to: time.whole ? "" : toUs(time.to, model),
       uiFind: finder.wanted,
+      svcFilter: encodeServices(serviceNames(), chosenServices()),
+      collapsed: encodeCollapsed(model, visible),
+      critical: page.classList.contains("no-critical") ? "0" : "",
     });
   },
 };
 
-function rowOf(name) {
+const serviceNames = () => model.header.services.map(([name]) => name);
+const chosenServices = () => [...page.querySelectorAll('[data-legend][aria-pressed="true"]')].map((button) => button.dataset.legend);
+
+/** Row of a span id, or -1; the server knows it where the payload leaves ids out. */
+async function rowOf(name) {
   if (!name) return -1;
-  const plain = /^r(\d+)$/.exec(name);
-  if (plain && Number(plain[1]) < model.count) return Number(plain[1]);
-  return model.header.ids ? model.header.ids.indexOf(name) : -1;
+  if (model.header.ids) return model.header.ids.indexOf(name);
+  const response = await fetch(`${urls.find}?span=${encodeURIComponent(name)}`, { credentials: "same-origin" });
+  return response.ok ? ((await response.json()).rows[0] ?? -1) : -1;
+}
+
+/** What to keep when the trace is read again, by names that outlive growth. */
+function kept() {
+  const collapsed = new Set();
+  visible.collapsed.forEach((closed, row) => { if (closed) collapsed.add(rowName(model, row)); });
+  return {
+    collapsed,
+    selected: panel.open ? rowName(model, panel.row) : "",
+    focused: rowName(model, grid.focused),
+    inGrid: grid.body.contains(document.activeElement),
+    window: time.whole ? null : [time.from * model.unit, time.to * model.unit],
+    origin: BigInt(model.header.origin_us),
+    scroll: scroller.scrollTop,
+  };
+}
+
+function restore(old) {
+  const rows = rowsOf(model, new Set([...old.collapsed, old.selected, old.focused]));
+  for (const name of old.collapsed) if (rows.has(name)) visible.collapsed[rows.get(name)] = 1;
+  grid.focused = rows.get(old.focused) ?? 0;
+  if (old.window) {
+    const shift = Number(old.origin - BigInt(model.header.origin_us)) * 1000;
+    time.set((old.window[0] + shift) / model.unit, (old.window[1] + shift) / model.unit, false);
+  }
+  return rows.get(old.selected) ?? -1;
 }
 
 async function load() {
-  const old = model && { ids: model.header.ids, collapsed: visible.collapsed, selected: panel.open ? panel.row : -1, focused: grid.focused, window: time.whole ? null : [time.from, time.to], unit: model.unit };
   const fresh = makeModel(await fetchPayload(urls.payload));
-  const before = scroller.scrollTop;
+  const old = model && kept();
   model = fresh;
   visible = new Visible(model);
+  visible.only(chosenServices());
+  grid.matches = null;
   grid.show(model, visible);
   time.show(model);
-  if (old?.ids && model.header.ids) {
-    const at = new Map(model.header.ids.map((id, row) => [id, row]));
-    old.collapsed.forEach((closed, row) => { if (closed && at.has(old.ids[row])) visible.collapsed[at.get(old.ids[row])] = 1; });
-    visible.update();
-    grid.layout();
-    grid.focused = at.get(old.ids[old.focused]) ?? 0;
-    if (old.selected >= 0 && at.has(old.ids[old.selected])) app.open(at.get(old.ids[old.selected]));
-    if (old.window) time.set(old.window[0] * old.unit / model.unit, old.window[1] * old.unit / model.unit, false);
-    scroller.scrollTop = before;
-  }
+  const selected = old ? restore(old) : -1;
+  visible.update();
+  correctClocks();
+  grid.layout();
+  if (old) scroller.scrollTop = old.scroll;
+  if (selected >= 0) app.open(selected);
+  if (old?.inGrid) grid.focus(grid.focused);
   grid.refresh();
   page.querySelector("[data-skew]").hidden = !model.columns.skew;
   page.dataset.ready = String(model.count);
@@ -108,43 +142,111 @@ async function load() {
   requestAnimationFrame(() => setTimeout(() => time.picture(), 0));
 }
 
+let loading = null;
+let stale = false;
+/** Read the trace again, and what the server says of it; one at a time. */
+function reload() {
+  stale = true;
+  loading ??= (async () => {
+    try {
+      while (stale) {
+        stale = false;
+        await Promise.all([load(), head()]);
+        finder.again();
+      }
+    } catch (problem) {
+      fault(problem);
+    } finally {
+      loading = null;
+    }
+  })();
+}
+
+/** The parts of the page that the server writes: figures, sentences, legend. */
+async function head() {
+  const response = await fetch(location.href, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const chosen = new Set(chosenServices());
+  for (const name of ["[data-facts]", "[data-title]", "[data-legend-list]"]) {
+    const found = fresh.querySelector(name);
+    if (found) page.querySelector(name)?.replaceChildren(...document.adoptNode(found).childNodes);
+  }
+  document.title = fresh.title;
+  for (const button of page.querySelectorAll("[data-legend]")) button.setAttribute("aria-pressed", String(chosen.has(button.dataset.legend)));
+}
+
+function fault(problem) {
+  scroller.querySelector(".grid-state")?.remove();
+  scroller.prepend(el("p", { class: "grid-state failed", role: "alert", text: text("failedPayload", { text: problem.message }) }));
+}
+
 function growth(message) {
   const badge = page.querySelector("[data-growth]");
   badge.hidden = false;
   page.querySelector("[data-so-far]")?.toggleAttribute("hidden", !message.growing);
-  badge.className = `badge ${message.growing ? "ok" : ""}`;
-  badge.replaceChildren(...(message.growing ? [el("span", { class: "dot" }), text("growing")] : [text("complete")]));
+  const [kind, words] = message.growing ? ["ok", "growing"] : message.complete ? ["", "complete"] : ["warn", "incomplete"];
+  badge.className = `badge ${kind}`;
+  badge.replaceChildren(...(message.growing ? [el("span", { class: "dot" })] : []), text(words));
+}
+
+function correctClocks() {
+  const corrected = page.querySelector("[data-skew]").getAttribute("aria-pressed") === "true";
+  model.drawn = corrected ? model.corrected : model.start;
+}
+
+function chooseServices() {
+  visible.only(chosenServices());
+  grid.layout();
+  grid.refresh();
+}
+
+function showCritical(shown) {
+  page.querySelector("[data-critical]").setAttribute("aria-pressed", String(shown));
+  page.classList.toggle("no-critical", !shown);
+}
+
+/** What the address asks for, once the rows are there. */
+async function applyState() {
+  if (state.from && state.to) time.set(fromUs(state.from, model), fromUs(state.to, model), false);
+  if (state.critical === "0") showCritical(false);
+  if (state.svcFilter) {
+    const names = decodeServices(serviceNames(), state.svcFilter);
+    if (!names) toast(text("filterIgnored"));
+    for (const button of page.querySelectorAll("[data-legend]")) button.setAttribute("aria-pressed", String(names?.includes(button.dataset.legend) ?? false));
+    chooseServices();
+  }
+  if (state.collapsed === "all") app.all(true);
+  else if (state.collapsed && model.header.ids) {
+    for (const id of state.collapsed.split(".")) {
+      const row = model.header.ids.indexOf(id);
+      if (row >= 0 && model.subtree[row] > 1) visible.collapsed[row] = 1;
+    }
+    visible.update();
+    grid.layout();
+  }
+  let chosen = await rowOf(state.span);
+  if (chosen < 0 && /^[0-9a-f]{16}$/i.test(state.uiFind)) chosen = await rowOf(state.uiFind.toLowerCase());
+  if (chosen >= 0) app.go(chosen);
+  if (state.uiFind) finder.set(state.uiFind);
 }
 
 async function start() {
-  for (const segments of page.querySelectorAll(".segments")) {
-    let x = 0;
-    for (const rect of segments.children) {
-      const width = Number(rect.getAttribute("width")) * 1000;
-      rect.setAttribute("x", x.toFixed(1));
-      rect.setAttribute("width", Math.max(width - 3, 1).toFixed(1));
-      x += width;
-    }
-  }
   try {
     await load();
   } catch (problem) {
-    scroller.prepend(el("p", { class: "grid-state failed", role: "alert", text: text("failedPayload", { text: problem.message }) }));
+    fault(problem);
     throw problem;
   }
-  if (state.from && state.to) time.set(Number(state.from), Number(state.to), false);
-  const chosen = rowOf(state.span);
-  const asSpan = chosen < 0 ? rowOf(state.uiFind) : chosen;
-  if (asSpan >= 0) app.go(asSpan);
-  if (state.uiFind && asSpan < 0) finder.set(state.uiFind);
+  await applyState();
   listen(app, page);
   wire();
   if (urls.live) {
     connect(urls.live, {
-      onReset: (message) => { if (message.version && message.version !== model.header.version) load(); },
+      onReset: (message) => { if (message.version && message.version !== model.header.version) reload(); },
       onDiff: (message) => {
         growth(message);
-        if (message.version !== model.header.version) load();
+        if (message.version !== model.header.version) reload();
       },
     });
   }
@@ -159,33 +261,27 @@ function wire() {
   on("zoom-fit", () => time.fit());
   const critical = page.querySelector("[data-critical]");
   critical.addEventListener("click", () => {
-    const shown = critical.getAttribute("aria-pressed") !== "true";
-    critical.setAttribute("aria-pressed", String(shown));
-    page.classList.toggle("no-critical", !shown);
+    showCritical(critical.getAttribute("aria-pressed") !== "true");
+    app.remember();
   });
   const skew = page.querySelector("[data-skew]");
   skew.addEventListener("click", () => {
-    const corrected = skew.getAttribute("aria-pressed") !== "true";
-    skew.setAttribute("aria-pressed", String(corrected));
-    model.drawn = corrected ? model.corrected : model.start;
+    skew.setAttribute("aria-pressed", String(skew.getAttribute("aria-pressed") !== "true"));
+    correctClocks();
     grid.refresh();
     time.picture();
   });
-  for (const link of page.querySelectorAll("[data-row]")) {
-    if (link.tagName === "A") link.addEventListener("click", (event) => { event.preventDefault(); app.go(Number(link.dataset.row)); });
-  }
+  page.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-row]");
+    if (link) { event.preventDefault(); app.go(Number(link.dataset.row)); }
+    const chip = event.target.closest("[data-legend]");
+    if (chip) {
+      chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
+      chooseServices();
+      app.remember();
+    }
+  });
   page.querySelector("[data-copy]")?.addEventListener("click", (event) => copy(event.currentTarget.dataset.copy));
-  for (const button of page.querySelectorAll("[data-legend]")) {
-    button.addEventListener("click", () => {
-      const pressed = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(pressed));
-      const names = [...page.querySelectorAll('[data-legend][aria-pressed="true"]')].map((b) => b.dataset.legend);
-      visible.services = names.length ? new Set(model.header.services.flatMap(([name], i) => (names.includes(name) ? [i] : []))) : null;
-      visible.update();
-      grid.layout();
-      grid.refresh();
-    });
-  }
   scroller.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();

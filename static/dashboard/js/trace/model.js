@@ -26,6 +26,10 @@ export function makeModel({ header, columns }) {
       if (failedBelow[row] || columns.flags[row] & ERROR) failedBelow[above] = 1;
     }
   }
+  // Place among the siblings, for readers of the screen.
+  const place = new Uint32Array(count);
+  const siblings = new Uint32Array(count + 1);
+  for (let row = 0; row < count; row += 1) place[row] = siblings[parent[row] + 1] += 1;
   // Drawn starts: raw ones moved by clock-skew correction.
   const drawn = columns.skew ? start.map((value, row) => value + columns.skew[row]) : start;
   const critical = new Map();
@@ -36,6 +40,8 @@ export function makeModel({ header, columns }) {
   }
   return {
     header, columns, count, start, drawn, corrected: drawn, depth, subtree, parent, failedBelow, critical,
+    place: (row) => place[row],
+    siblings: (row) => siblings[parent[row] + 1],
     duration: header.duration || 1,
     unit: header.unit_ns,
     failed: (row) => (columns.flags[row] & ERROR) !== 0,
@@ -54,6 +60,8 @@ export class Visible {
     this.rows = new Uint32Array(model.count);
     this.place = new Int32Array(model.count);
     this.services = null;
+    this.foldable = 0;
+    for (let row = 0; row < model.count; row += 1) if (model.subtree[row] > 1 && model.parent[row] >= 0) this.foldable += 1;
     this.update();
   }
 
@@ -80,6 +88,13 @@ export class Visible {
   all(closed) {
     const { count, subtree, parent } = this.model;
     for (let row = 0; row < count; row += 1) this.collapsed[row] = closed && subtree[row] > 1 && parent[row] >= 0 ? 1 : 0;
+    this.update();
+  }
+
+  /** Show only spans of these services; an empty list shows all. */
+  only(names) {
+    const { services } = this.model.header;
+    this.services = names.length ? new Set(services.flatMap(([name], i) => (names.includes(name) ? [i] : []))) : null;
     this.update();
   }
 

@@ -1,6 +1,6 @@
 // Reads the binary payload: a JSON header, then typed arrays (docs/api.md).
 
-const TYPES = { "<i4": Int32Array, "<u4": Uint32Array, "<u2": Uint16Array, "|u1": Uint8Array };
+const TYPES = { "<f8": Float64Array, "<i4": Int32Array, "<u4": Uint32Array, "<u2": Uint16Array, "|u1": Uint8Array };
 
 /** Fetch a payload and give {header, columns}; raises Error with the status. */
 export async function fetchPayload(url) {

@@ -1,6 +1,7 @@
-// The page's state in its address: window, span, find.
+// The page's state in its address, in units that do not change when the trace grows.
 
-const NAMES = ["span", "from", "to", "uiFind"];
+const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "critical"];
+const MAX_COLLAPSED = 60; // longer lists stay out of the address
 
 /** The state that the address holds. */
 export function readState() {
@@ -16,4 +17,64 @@ export function writeState(state) {
     else url.searchParams.delete(name);
   }
   if (url.href !== location.href) history.replaceState(null, "", url);
+}
+
+/** A time of the payload as microseconds from the trace's start, and back. */
+export const toUs = (value, model) => String(Math.round(value * model.unit) / 1000);
+export const fromUs = (text, model) => (Number(text) * 1000) / model.unit;
+
+function checksum(names) {
+  let hash = 0x811c;
+  const joined = names.join("\0");
+  for (let i = 0; i < joined.length; i += 1) hash = ((hash ^ joined.charCodeAt(i)) * 0x0101) & 0xffff;
+  return hash.toString(16).padStart(4, "0");
+}
+
+/** Jaeger's svcFilter: a checksum of the sorted names and a mask of those shown. */
+export function encodeServices(all, shown) {
+  if (!shown.length) return "";
+  const names = [...all].sort();
+  let mask = 0n;
+  names.forEach((name, i) => { if (shown.includes(name)) mask |= 1n << BigInt(i); });
+  return `${checksum(names)}.${mask.toString(16)}`;
+}
+
+/** Names that a svcFilter shows; null when it was made for other services. */
+export function decodeServices(all, value) {
+  const names = [...all].sort();
+  const [sum, mask] = value.split(".");
+  if (sum !== checksum(names) || !/^[0-9a-f]+$/i.test(mask ?? "") || mask.length > names.length) return null;
+  const bits = BigInt(`0x${mask}`);
+  return names.filter((name, i) => (bits >> BigInt(i)) & 1n);
+}
+
+/**
+ * A name of a row that outlives growth: its id where the payload has ids, else
+ * its start, service and operation.
+ */
+export function rowName(model, row) {
+  if (row < 0) return "";
+  if (model.header.ids) return model.header.ids[row];
+  const start = BigInt(model.header.origin_us) + BigInt(Math.floor((model.start[row] * model.unit) / 1000));
+  return `${start} ${model.service(row)[0]} ${model.operation(row)}`;
+}
+
+/** Rows of a model for names of rowName; the first of equal ones. */
+export function rowsOf(model, names) {
+  const found = new Map();
+  if (!names.size) return found;
+  for (let row = 0; row < model.count; row += 1) {
+    const name = rowName(model, row);
+    if (names.has(name) && !found.has(name)) found.set(name, row);
+  }
+  return found;
+}
+
+/** Collapsed rows for the address: "all", ids, or nothing where they are too many. */
+export function encodeCollapsed(model, visible) {
+  const rows = [];
+  for (let row = 0; row < model.count; row += 1) if (visible.collapsed[row]) rows.push(row);
+  if (!rows.length) return "";
+  if (rows.length === visible.foldable) return "all";
+  return rows.length <= MAX_COLLAPSED && model.header.ids ? rows.map((row) => model.header.ids[row]).join(".") : "";
 }
