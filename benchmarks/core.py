@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -45,19 +46,34 @@ def median_s(
     for _ in range(RUNS):
         before()
         gc.collect()
-        began = time.perf_counter()
-        work()
-        found.append(time.perf_counter() - began)
+        # Off for every contender alike: it would count the objects of all the
+        # others, and the core switches it off for itself.
+        with no_collection():
+            began = time.perf_counter()
+            work()
+            found.append(time.perf_counter() - began)
     return statistics.median(found)
 
 
+def peak_mib(work: Callable[[], Any]) -> float:
+    """Peak memory above that of before, in a forked process of its own."""
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        kept = work()
+        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        os.write(write, str((after - before) / 1024).encode())
+        del kept
+        os._exit(0)
+    os.close(write)
+    told = os.read(read, 64)
+    os.waitpid(child, 0)
+    os.close(read)
+    return float(told)
+
+
 def core(content: bytes) -> None:
-    """Everything but the database."""
-    with no_collection():
-        everything(content)
-
-
-def everything(content: bytes) -> None:
     """Decode, adjust, analyse, link and make the payload."""
     for raw in decode(content).traces:
         trace = adjust(raw)
@@ -81,19 +97,22 @@ def store(content: bytes) -> None:
 def main() -> None:
     """One table."""
     prepare_database()
-    cases = {
-        "1 trace × 1,000": [jaeger_trace(1_000)],
-        "1 trace × 10,000": [jaeger_trace(10_000)],
-        "1 trace × 100,000": [jaeger_trace(100_000)],
-        "1,000 traces × 20": [jaeger_trace(20, seed) for seed in range(1_000)],
+    cases: dict[str, Callable[[], list[Any]]] = {
+        "1 trace × 1,000": lambda: [jaeger_trace(1_000)],
+        "1 trace × 10,000": lambda: [jaeger_trace(10_000)],
+        "1 trace × 100,000": lambda: [jaeger_trace(100_000)],
+        "1,000 traces × 20": lambda: [jaeger_trace(20, n) for n in range(1_000)],
     }
     print(
-        "| case | json.loads | decode | decode + adjust + analyse + payload | with store |"
+        "| case | json.loads | decode | decode + adjust + analyse + payload | with store "
+        "| peak, json.loads | peak, core |"
     )
-    print("|---|---|---|---|---|")
-    for name, traces in cases.items():
+    print("|---|---|---|---|---|---|---|")
+    for name, make in cases.items():
+        traces = make()
         content = body(traces)
         spans = sum(len(trace["spans"]) for trace in traces)
+        del traces
         plain = median_s(lambda content=content: json.loads(content))
         cells = [f"{plain * 1000:.0f} ms"]
         for work, before in (
@@ -105,6 +124,10 @@ def main() -> None:
             cells.append(
                 f"{took * 1000:.0f} ms, {spans / took / 1000:.0f}k spans/s, {took / plain:.2f} ×"
             )
+        cells += [
+            f"{peak_mib(lambda w=work, c=content: w(c)):.0f} MiB"
+            for work in (json.loads, core)
+        ]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 

@@ -8,6 +8,7 @@ import os
 import socket
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -25,6 +26,21 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def check_address(url: str) -> None:
+    """Refuse an address of Jaeger that can not be one; nothing is asked of it."""
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        fine = False
+    if url and not fine:
+        raise CannotStart(
+            f"{url} is no address of a Jaeger. Write it with http:// or https://, "
+            "for instance --jaeger http://localhost:16686"
+        )
 
 
 def lock_data_dir(folder: Path) -> IO[str]:
@@ -59,6 +75,8 @@ def lock_data_dir(folder: Path) -> IO[str]:
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket, so that a taken port is known before anything starts."""
+    if not 0 < port < 65_536:
+        raise CannotStart(f"{port} is no port; choose one of 1 to 65535 with --port.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family)
     if os.name == "posix":
@@ -102,7 +120,8 @@ def prepare_database() -> None:
                 "--data-dir."
             )
         tables = set(connection.introspection.table_names())
-        if tables and not applied and "django_migrations" not in tables:
+        ours = any(app == "dashboard" for app, _ in applied)
+        if tables - {"django_migrations"} and not ours:
             raise CannotStart(
                 f"The database {name} holds tables of something else. Choose "
                 "another with --data-dir or SPANBOARD_DATABASE_URL."
@@ -111,6 +130,7 @@ def prepare_database() -> None:
             call_command("migrate", interactive=False, verbosity=0)
     except DatabaseError as problem:
         raise CannotStart(
-            f"The database {name} can not be used ({problem}). Restore it from a "
-            "copy, or start with an empty --data-dir."
+            f"The database {name} can not be used or brought up to date ({problem}). "
+            "What it holds was left as it was; restore it from a copy, or start with "
+            "an empty --data-dir."
         ) from problem

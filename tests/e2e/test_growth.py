@@ -46,10 +46,19 @@ def test_rows_arrive_while_the_request_runs(browser: Any, spanboard: Any) -> Non
     assert "wait for a caller" in page.locator(".sentences").inner_text()
     page.locator(".span-row").first.click()
     page.wait_for_selector(".panel .figures")
+    page.locator("[data-find-input]").fill('"step 3"')
+    page.wait_for_selector(".span-row.match")
     push(board, 2, 1, 10, 60)
     page.wait_for_selector('[data-ready="2"]')
     push(board, 1, 0, 0, 100)
     page.wait_for_selector('[data-ready="3"]')
+    # What is said of the trace and what is found in it grow with it.
+    page.wait_for_selector(".span-row.match >> text=step 3")
+    assert page.locator(".span-row.match").count() == 1
+    page.wait_for_selector("[data-facts] >> text=3 spans")
+    assert "wait for a caller" not in page.locator(".sentences").inner_text()
+    assert "s1 step 1" in page.locator("h1").inner_text()
+    assert page.locator("[data-legend]").count() == 3
     shown = page.locator(".span-row:visible .operation").all_inner_texts()
     assert shown == ["step 1", "step 2", "step 3"]
     # The chosen span is still chosen, though its row has moved.

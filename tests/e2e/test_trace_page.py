@@ -71,6 +71,13 @@ def skewed() -> list[dict[str, Any]]:
     return [span(0, None, 0, 100_000), span(1, 0, 500_000, 60_000)]
 
 
+def hour() -> list[dict[str, Any]]:
+    """An hour with a call of half a millisecond in it, and 3,000 short ones."""
+    spans = [span(0, None, 0, 3_600_000_000), span(1, 0, 1_000_000, 500)]
+    spans += [span(n, 0, n * 1_000_000, 900_000) for n in range(2, 3_002)]
+    return spans
+
+
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     """A Spanboard with a few files loaded."""
@@ -87,6 +94,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
         "small": (small, "a" * 31 + "1"),
         "large": (tree(10_000), "a" * 31 + "2"),
         "skewed": (skewed(), "a" * 31 + "4"),
+        "hour": (hour(), "a" * 31 + "5"),
         "chain": (
             [span(n, n - 1 if n else None, n, 300_000 - n) for n in range(100_000)],
             "a" * 31 + "3",
@@ -196,6 +204,82 @@ def test_a_chain_of_a_hundred_thousand_levels_opens(page: Any, board: Any) -> No
     page.keyboard.press("End")
     page.wait_for_selector("#row-99999")
     assert page.locator("#row-99999").get_attribute("aria-level") == "100000"
+
+
+def test_an_hour_keeps_its_microseconds(page: Any, board: Any) -> None:
+    open_trace(page, board, 5, "?from=1000000&to=1000500")
+    assert page.locator("#row-1 .duration").inner_text() == "500\u202fµs"
+    assert page.locator("#row-0 .duration").inner_text() == "1\u202fh 00\u202fmin"
+    assert page.locator("#row-1 .bar").evaluate("e => e.style.width") == "100%"
+
+
+def test_a_bar_of_three_thousand_children_shows_where_they_ran(
+    page: Any, board: Any
+) -> None:
+    open_trace(page, board, 5)
+    # Nine tenths of each second is a child's: from second 2 to second 3,002.
+    painted = page.locator("#row-0 .own").evaluate_all(
+        "all => all.map(e => [parseFloat(e.style.left), parseFloat(e.style.width)])"
+    )
+    inside = sum(w for left, w in painted if 1 < left < 83)
+    assert inside < 8
+    assert any(left > 83 for left, _ in painted)
+
+
+def test_the_focused_row_keeps_the_focus_out_of_sight(page: Any, board: Any) -> None:
+    open_trace(page, board, 2)
+    page.locator("#row-2").focus()
+    grid = page.locator("[data-grid]")
+    grid.evaluate("e => { e.scrollTop = 100000; }")
+    page.wait_for_selector("#row-4166")
+    assert page.evaluate("document.activeElement.dataset.row") == "2"
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.row") == "3"
+    assert page.locator('.span-row[tabindex="0"]:visible').count() == 1
+
+
+def test_folds_services_and_marks_are_in_the_address(page: Any, board: Any) -> None:
+    open_trace(page, board, 1)
+    page.locator("#row-0 .caret").click()
+    page.get_by_role("button", name="Critical path").click()
+    url = page.url
+    assert "collapsed=" in url
+    assert "critical=0" in url
+    page.goto(url)
+    page.wait_for_selector("[data-ready]")
+    page.wait_for_selector(".hidden-count")
+    assert page.locator(".span-row:visible").count() == 1
+    assert page.locator("[data-critical]").get_attribute("aria-pressed") == "false"
+    open_trace(page, board, 1)
+    page.locator('[data-legend="a3"]').click()
+    assert "svcFilter=" in page.url
+    shown = page.locator(".span-row:visible").count()
+    assert shown == 4
+    page.goto(page.url)
+    page.wait_for_selector("[data-ready]")
+    page.wait_for_selector('[data-legend="a3"][aria-pressed="true"]')
+    assert page.locator(".span-row:visible").count() == 4
+    page.goto(page.url.replace("svcFilter=", "svcFilter=0"))
+    page.wait_for_selector(".toast")
+
+
+def test_a_span_of_a_large_trace_is_found_by_its_id(page: Any, board: Any) -> None:
+    open_trace(page, board, 2, f"?span={7_001:016x}")
+    page.wait_for_selector(".panel .figures")
+    assert page.locator(".panel h2").inner_text() == "op 7000"
+    assert f"span={7_001:016x}" in page.url
+
+
+def test_the_page_without_scripts_has_rows_and_bars(browser: Any, board: Any) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(f"{board.url}/trace/{'a' * 31}1")
+    assert plain.locator(".span-row").count() == 40
+    widths = plain.locator(".where .segments rect").evaluate_all(
+        "all => all.map(r => Number(r.getAttribute('width')))"
+    )
+    assert 900 < sum(widths) <= 1_000
+    context.close()
 
 
 def test_clock_correction_is_shown_and_can_be_switched_off(

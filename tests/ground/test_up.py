@@ -68,6 +68,40 @@ def test_a_database_of_a_newer_version_is_told(tmp_path: Path, spanboard: Any) -
     assert "9999_from_the_future" in done.stderr
 
 
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "spanboard.sqlite3"
+    path.parent.mkdir()
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE django_migrations (id, app, name, applied)")
+        database.execute(
+            "INSERT INTO django_migrations VALUES (1, 'blog', '1', '2020-01-01')"
+        )
+        database.execute("CREATE TABLE blog (id)")
+    done = run_up("--data-dir", str(path.parent))
+    assert done.returncode == 2
+    assert "something else" in done.stderr
+    with sqlite3.connect(path) as database:
+        tables = database.execute("SELECT name FROM sqlite_master").fetchall()
+    assert {name for (name,) in tables} == {"django_migrations", "blog"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--port", "99999"], "99999 is no port"),
+        (["--port", "x"], "SPANBOARD_PORT"),
+        (["--jaeger", "localhost:16686"], "no address of a Jaeger"),
+        (["--jaeger", "http://[::1"], "no address of a Jaeger"),
+        (["--por", "8000"], "--por"),
+    ],
+)
+def test_a_wrong_option_is_told(options: list[str], words: str, tmp_path: Path) -> None:
+    done = run_up("--data-dir", str(tmp_path / "data"), *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_data_directory_in_use_is_told(spanboard: Any) -> None:
     board = spanboard("--no-demo")
     done = run_up("--data-dir", str(board.folder / "data"), "--port", "1")

@@ -14,11 +14,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from dashboard.startup import (
     CannotStart,
     bind,
+    check_address,
     is_loopback,
     lock_data_dir,
     prepare_database,
@@ -53,6 +54,10 @@ class Command(BaseCommand):
             help="allow an address beyond this machine, where anybody may read",
         )
 
+    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+        """Options must be written out: manage.py reads them before Django does."""
+        return super().create_parser(*args, allow_abbrev=False, **kwargs)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """Start everything, serve, and stop everything within 3 s of a signal."""
         try:
@@ -70,6 +75,8 @@ class Command(BaseCommand):
                 "accounts yet: anybody there could read all traces. Add --insecure "
                 "if that is wanted, and name the hosts in SPANBOARD_ALLOWED_HOSTS."
             )
+        check_address(settings.SPANBOARD_JAEGER_URL)
+        os.umask(0o077)  # traces are for who runs this, not for the whole machine
         lock = lock_data_dir(settings.SPANBOARD_DATA_DIR)
         sock = bind(host, port)
         prepare_database()

@@ -224,6 +224,7 @@ async function applyState() {
     }
     visible.update();
     grid.layout();
+    grid.refresh();
   }
   let chosen = await rowOf(state.span);
   if (chosen < 0 && /^[0-9a-f]{16}$/i.test(state.uiFind)) chosen = await rowOf(state.uiFind.toLowerCase());

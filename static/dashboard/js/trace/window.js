@@ -33,7 +33,7 @@ export class TimeWindow {
 
   set(from, to, tell = true) {
     const whole = this.model.duration;
-    const least = Math.max(whole / 1e6, 1);
+    const least = Math.max(whole / 1e9, 1);
     let length = Math.min(Math.max(to - from, least), whole);
     from = Math.min(Math.max(from, 0), whole - length);
     this.from = from;
