@@ -8,11 +8,13 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 os.environ["SPANBOARD_DATA_DIR"] = tempfile.mkdtemp(prefix="spanboard-bench-")
@@ -55,22 +57,31 @@ def median_s(
     return statistics.median(found)
 
 
-def peak_mib(work: Callable[[], Any]) -> float:
-    """Peak memory above that of before, in a forked process of its own."""
-    read, write = os.pipe()
-    child = os.fork()
-    if not child:
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        kept = work()
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        os.write(write, str((after - before) / 1024).encode())
-        del kept
-        os._exit(0)
-    os.close(write)
-    told = os.read(read, 64)
-    os.waitpid(child, 0)
-    os.close(read)
-    return float(told)
+def peak_mib(work: str, path: Path) -> float:
+    """Peak memory above that of before the work, in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.core", "--peak", work, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def print_peak(work: str, path: str) -> None:
+    """The fresh process of ``peak_mib``."""
+    content = Path(path).read_bytes()
+    before = high_water_kib()
+    kept = {"json.loads": json.loads, "core": core}[work](content)
+    after = high_water_kib()
+    del kept
+    print((after - before) / 1024)
+
+
+def high_water_kib() -> int:
+    """Most memory that this process ever held (Linux); a child's starts anew."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0])
 
 
 def core(content: bytes) -> None:
@@ -124,12 +135,18 @@ def main() -> None:
             cells.append(
                 f"{took * 1000:.0f} ms, {spans / took / 1000:.0f}k spans/s, {took / plain:.2f} ×"
             )
-        cells += [
-            f"{peak_mib(lambda w=work, c=content: w(c)):.0f} MiB"
-            for work in (json.loads, core)
-        ]
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            cells += [
+                f"{peak_mib(work, Path(file.name)):.0f} MiB"
+                for work in ("json.loads", "core")
+            ]
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["--peak"]:
+        print_peak(*sys.argv[2:4])
+    else:
+        main()

@@ -29,14 +29,16 @@ class LiveConsumer(AsyncWebsocketConsumer):
     collect in one set, and the next message tells of all of them.
     """
 
-    groups_wanted: tuple[str, ...] = (TRACES,)
+    groups_wanted: tuple[str, ...] = (TRACES, SOURCES)
     pace_s = PACE_S
+    about_sources = False
 
     async def connect(self) -> None:
         """Accept, join the groups, send a reset."""
         self.seq = 0
         self.pending: set[str] = set()
         self.everything = False
+        self.sources = False
         self.wake = asyncio.Event()
         raw = self.scope.get("query_string", b"").decode("utf-8", "replace")
         self.parameters = parse_qs(raw, keep_blank_values=True)
@@ -61,6 +63,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def changed(self, event: dict[str, Any]) -> None:
         """Something changed: note what, and wake the sender."""
         self.pending.update(event.get("keys", ()))
+        self.sources = self.sources or "source" in event
         if event.get("all") or len(self.pending) > MAX_PENDING:
             self.everything = True
         self.wake.set()
@@ -74,9 +77,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 self.wake.clear()
                 keys, everything = self.pending, self.everything
                 self.pending, self.everything = set(), False
+                sources, self.sources = self.sources, False
+                if sources:
+                    await self._tell("sources", {})
                 if everything:
                     await self._tell("reset", await self._call(self.reset))
-                else:
+                elif keys or not sources or self.about_sources:
                     await self._tell("diff", await self._call(self.diff, keys))
                 await asyncio.sleep(max(0.0, self.pace_s - (time.monotonic() - began)))
         except asyncio.CancelledError:
@@ -124,7 +130,7 @@ class TraceConsumer(LiveConsumer):
     def topics(self) -> tuple[str, ...]:
         """The trace's own group."""
         self.trace_id = self.scope["url_route"]["kwargs"]["trace_id"]
-        return (trace_group(trace_key(self.trace_id)),)
+        return (trace_group(trace_key(self.trace_id)), SOURCES)
 
     def reset(self) -> dict[str, Any]:
         """Version and size."""
@@ -156,7 +162,7 @@ class GraphConsumer(LiveConsumer):
 class SourcesConsumer(LiveConsumer):
     """State of the sources."""
 
-    groups_wanted = (SOURCES, TRACES)
+    about_sources = True
     pace_s = GRAPH_PACE_S
 
     def reset(self) -> dict[str, Any]:

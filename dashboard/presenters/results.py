@@ -11,7 +11,14 @@ from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.colors import slots
 from dashboard.presenters.waterfall import segments
-from dashboard.reads.traces import FoundTraces, filter_keys, find_record, find_traces
+from dashboard.reads.traces import (
+    FoundTraces,
+    count,
+    filter_keys,
+    find_record,
+    find_traces,
+    needs_check,
+)
 from dashboard.traces.ids import short_id
 from dashboard.traces.query import TraceQuery
 
@@ -98,9 +105,9 @@ def shape(record: TraceRecord, colour: dict[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def found_text(found: FoundTraces, query: TraceQuery) -> str:
-    """The honest sentence above the list."""
-    shown = len(found.records)
+def found_text(found: FoundTraces, query: TraceQuery, shown: int = -1) -> str:
+    """The honest sentence above the list; ``shown`` where rows are not at hand."""
+    shown = len(found.records) if shown < 0 else shown
     if not found.exact:
         return _(
             "%(matched)s traces match among the %(checked)s looked at, %(shown)s shown."
@@ -125,15 +132,18 @@ class LiveSearch:
     def __init__(self, parameters: dict[str, list[str]]):
         self.query, _problems, _unknown = TraceQuery.read(parameters)
         self.sent: set[str] = set()
+        self.text = ""
+        self.since = 0
 
     def reset(self) -> dict[str, Any]:
         """All rows."""
         found = find_traces(self.query)
         self.sent = {record.trace_key for record in found.records}
+        self.text, self.since = found_text(found, self.query), 0
         return {
             "rows": [result_row(record) for record in found.records],
             "matched": found.matched,
-            "text": found_text(found, self.query),
+            "text": self.text,
         }
 
     def diff(self, keys: set[str]) -> dict[str, Any] | None:
@@ -147,7 +157,25 @@ class LiveSearch:
         self.sent -= set(remove)
         if not (add or update or remove):
             return None
-        return {"add": add, "update": update, "remove": remove}
+        return {
+            "add": add,
+            "update": update,
+            "remove": remove,
+            "text": self._text(len(add)),
+        }
+
+    def _text(self, added: int) -> str:
+        """The sentence above the list, exact where counting is cheap."""
+        if needs_check(self.query):
+            self.since += added
+            if not self.since:
+                return self.text
+            return _("%(text)s %(n)s came since.") % {
+                "text": self.text,
+                "n": text.count(self.since),
+            }
+        shown = min(len(self.sent), self.query.limit)
+        return found_text(FoundTraces([], count(self.query), 0, 0.0), self.query, shown)
 
 
 def trace_state(trace_id: str) -> dict[str, Any]:

@@ -35,6 +35,10 @@ def search_strings() -> dict[str, str]:
         "incomplete": _("incomplete"),
         "uploading": _("Reading the file …"),
         "uploadFailed": _("The upload failed: {text}"),
+        "uploadProblems": _(
+            "Stored, but {n} parts of the file could not be read; the first: {text}."
+        ),
+        "open": _("Open"),
         "duration": _("Duration"),
         "compare": _("Compare"),
     }

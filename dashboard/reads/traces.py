@@ -143,6 +143,11 @@ def find_traces(query: TraceQuery) -> FoundTraces:
     return result
 
 
+def count(query: TraceQuery) -> int:
+    """How many traces match a query that the terms alone answer."""
+    return preselect(base_set(query), query).count()
+
+
 def _find_checked(records: QuerySet[TraceRecord], query: TraceQuery) -> FoundTraces:
     found: list[TraceRecord] = []
     matched = checked = 0

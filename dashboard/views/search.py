@@ -155,7 +155,13 @@ def upload(request: HttpRequest) -> HttpResponse:
     else:
         url = f"{reverse('dashboard:search')}?source=Uploads"
     return JsonResponse(
-        {"ok": True, "traces": len(traces), "problems": len(problems), "url": url}
+        {
+            "ok": True,
+            "traces": len(traces),
+            "problems": len(problems),
+            "first": f"{problems[0].where}: {problems[0].code}" if problems else "",
+            "url": url,
+        }
     )
 
 

@@ -10,9 +10,16 @@ const template = document.getElementById("trace-row");
 const newButton = document.querySelector("[data-new]");
 const pauseButton = document.querySelector("[data-pause]");
 const parameters = new URLSearchParams(location.search);
-const newestFirst = !parameters.get("sort") || parameters.get("sort") === "newest";
+// What each order compares, and which way; ties stay as they are.
+const ORDERS = {
+  newest: ["start", -1], oldest: ["start", 1], longest: ["duration", -1], shortest: ["duration", 1],
+  "most-spans": ["spans", -1], "fewest-spans": ["spans", 1], "most-errors": ["errors", -1],
+};
+const [sortKey, direction] = ORDERS[parameters.get("sort")] ?? ORDERS.newest;
 const limit = Math.min(Number(parameters.get("limit")) || 50, 1500);
-const waiting = new Map();
+const waiting = new Map(); // rows to be shown when nobody is reading
+const changed = new Map(); // newer figures of rows shown
+const gone = new Set();
 let paused = false;
 let known = null;
 
@@ -21,6 +28,8 @@ function fill(made, row) {
   made.dataset.key = row.key;
   made.dataset.start = row.start_us;
   made.dataset.duration = row.duration_us;
+  made.dataset.spans = row.span_count;
+  made.dataset.errors = row.error_count;
   const time = made.querySelector("time");
   time.dataset.us = row.start_us;
   time.textContent = when(row.start_us);
@@ -62,12 +71,16 @@ function insert(row, fresh = true) {
   const made = template.content.firstElementChild.cloneNode(true);
   fill(made, row);
   if (fresh) made.classList.add("fresh");
-  if (newestFirst) {
-    const before = [...list.children].find((other) => Number(other.dataset.start) < row.start_us);
-    list.insertBefore(made, before ?? null);
-  } else list.append(made);
+  put(made);
   while (list.children.length > limit) list.lastElementChild.remove();
   document.querySelector("[data-empty]")?.remove();
+}
+
+/** Put a row where its order wants it. */
+function put(made) {
+  const own = Number(made.dataset[sortKey]) * direction;
+  const before = [...list.children].find((other) => other !== made && Number(other.dataset[sortKey]) * direction > own);
+  list.insertBefore(made, before ?? null);
 }
 
 function held() {
@@ -80,8 +93,15 @@ function showWaiting() {
 }
 
 function release() {
+  for (const key of gone) find(key)?.remove();
+  for (const [key, row] of changed) {
+    const old = find(key);
+    if (old) { fill(old, row); put(old); }
+  }
   for (const row of waiting.values()) insert(row);
   waiting.clear();
+  changed.clear();
+  gone.clear();
   showWaiting();
   scaleBars();
   drawScatter();
@@ -112,13 +132,14 @@ function drawScatter() {
 function applyReset(message) {
   document.querySelector("[data-found]").textContent = message.text;
   waiting.clear();
+  changed.clear();
+  gone.clear();
   showWaiting();
   const order = new Set(message.rows.map((row) => row.key));
   for (const old of [...list.children]) if (!order.has(old.dataset.key)) old.remove();
   for (const row of message.rows) {
     const old = find(row.key);
-    if (old) fill(old, row);
-    else insert(row, known !== null);
+    if (old) { fill(old, row); put(old); } else insert(row, known !== null);
   }
   known = message.matched;
   scaleBars();
@@ -126,16 +147,12 @@ function applyReset(message) {
 }
 
 function applyDiff(message) {
-  for (const key of message.remove) { find(key)?.remove(); waiting.delete(key); }
-  for (const row of message.update) {
-    const old = find(row.key);
-    if (old) fill(old, row);
-    else if (waiting.has(row.key)) waiting.set(row.key, row);
-  }
+  if (message.text) document.querySelector("[data-found]").textContent = message.text;
+  for (const key of message.remove) { gone.add(key); waiting.delete(key); changed.delete(key); }
+  for (const row of message.update) (waiting.has(row.key) ? waiting : changed).set(row.key, row);
   for (const row of message.add) waiting.set(row.key, row);
   if (held()) showWaiting();
   else release();
-  scaleBars();
 }
 
 connect(list.dataset.live, { onReset: applyReset, onDiff: applyDiff });
@@ -185,8 +202,11 @@ async function upload(files) {
   } catch (failure) {
     answer = { ok: false, error: String(failure.message ?? failure) };
   }
-  if (answer.ok) location.href = answer.url;
-  else {
+  if (answer.ok && !answer.problems) location.href = answer.url;
+  else if (answer.ok) {
+    problem.lastElementChild.replaceChildren(text("uploadProblems", { n: answer.problems, text: answer.first }), " ", el("a", { href: answer.url, text: text("open") }));
+    problem.hidden = false;
+  } else {
     problem.lastElementChild.textContent = text("uploadFailed", { text: answer.error });
     problem.hidden = false;
   }

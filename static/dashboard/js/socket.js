@@ -1,6 +1,7 @@
 // One live connection: resets, diffs, gaps, back-off, and the badge in the top bar.
 
 import { text } from "./dom.js";
+import { failing } from "./failing.js";
 
 const STATES = { live: "ok", connecting: "", disconnected: "error" };
 
@@ -52,7 +53,8 @@ export function connect(path, { onReset, onDiff }) {
       tries = 0;
       lostAt = Date.now();
       badge("live", lostAt);
-      if (message.type === "reset") onReset(message);
+      if (message.type === "sources") failing();
+      else if (message.type === "reset") onReset(message);
       else onDiff(message);
     });
     socket.addEventListener("close", again);

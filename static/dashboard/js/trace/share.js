@@ -9,6 +9,12 @@ export function shareDialog() {
   const form = dialog.querySelector("[data-share-form]");
   const find = (name) => dialog.querySelector(`[data-share-${name}]`);
   document.querySelector("[data-share]").addEventListener("click", () => dialog.showModal());
+  dialog.addEventListener("close", () => {
+    for (const name of ["result", "copy", "problem"]) find(name).hidden = true;
+    find("make").hidden = false;
+    find("url").value = "";
+    find("report").replaceChildren();
+  });
   find("copy").addEventListener("click", () => copy(find("url").value));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -28,6 +34,7 @@ export function shareDialog() {
       find("problem").hidden = false;
       return;
     }
+    button.hidden = true; // one press, one share
     find("result").hidden = false;
     find("url").value = answer.url;
     find("url").select();
