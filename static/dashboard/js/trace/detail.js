@@ -80,7 +80,8 @@ export class Panel {
   tags(tags, count = tags.length) {
     const list = el("dl", { class: "tags" });
     for (const tag of tags) {
-      list.append(el("dt", { text: tag.key }));
+      // Long keys break after a dot or an underscore, not inside a word.
+      list.append(el("dt", {}, ...tag.key.split(/(?<=[._/-])/).flatMap((part) => [part, el("wbr")])));
       const value = el("dd", { title: text("copy"), on: { click: () => { if (!getSelection().toString()) copy(tag.value); } } });
       if (/^https?:\/\/\S+$/i.test(tag.value) && !tag.cut) value.append(el("a", { href: tag.value, rel: "noopener noreferrer nofollow", target: "_blank", text: tag.value }));
       else value.textContent = tag.value;
