@@ -92,6 +92,14 @@ def warning_text(code: str, values: dict[str, Any]) -> str:
         "missing-start": _("The source gave no start."),
         "missing-process": _("The process %(process)s is missing in the source."),
         "unreadable-tags": _("The tags could not be read and are left out."),
+        "repaired-tags": _(
+            "Some tags could not be read. They are left out or shown as text; the "
+            "others are as the source gave them."
+        ),
+        "numeric-id": _(
+            "The source gave the number %(value)s as the span's id. It is shown in "
+            "hexadecimal digits."
+        ),
         "bad-number": _("%(field)s is no number: %(value)s."),
         "bad-reference": _("A reference could not be read and is left out."),
         "bad-kind": _("The span kind %(value)s is not known."),
@@ -137,6 +145,8 @@ WARNING_CODES = (
     "missing-start",
     "missing-process",
     "unreadable-tags",
+    "repaired-tags",
+    "numeric-id",
     "bad-number",
     "bad-reference",
     "bad-kind",

@@ -225,8 +225,8 @@ def _add(
         try:
             pairs = [(tag.key, tag.value) for tag in _tags.decode(raw_tags)]
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            builder.warn("unreadable-tags", row)
-            raw_tags = b"" if not _is_json(raw_tags) else raw_tags
+            raw_tags, pairs = _repair_tags(raw_tags)
+            builder.warn("repaired-tags" if pairs else "unreadable-tags", row)
     builder.span(
         span.spanID.lower(),
         parent_id,
@@ -241,12 +241,13 @@ def _add(
     )
 
 
-def _is_json(raw: bytes) -> bool:
+def _repair_tags(raw: bytes) -> tuple[bytes, list[tuple[str, Any]]]:
+    """Tags with a bad one among them: bytes and pairs with only that one lost."""
     try:
-        msgspec.json.decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return False
-    return True
+        repaired = _encoded(tolerant_json(raw))
+        return repaired, [(tag.key, tag.value) for tag in _tags.decode(repaired)]
+    except (BadTracePayload, msgspec.DecodeError, RecursionError):
+        return b"", []
 
 
 def _details(tags: bytes, logs: bytes, warnings: Any) -> bytes:
@@ -292,9 +293,9 @@ def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
     if spans is not None and not isinstance(spans, list):
         problems.append(Problem("not-a-list", f"spans of trace {position}", {}))
     spans = spans if isinstance(spans, list) else []
-    trace_id = _text(found.get("traceID"))
+    trace_id = _id(found.get("traceID"))
     if not trace_id:
-        ids = [_text(s.get("traceID")) for s in spans if isinstance(s, dict)]
+        ids = [_id(s.get("traceID")) for s in spans if isinstance(s, dict)]
         trace_id = next((text for text in ids if text), "")
     trace_id = trace_id.lower()
     builder = TraceBuilder(trace_id)
@@ -304,7 +305,7 @@ def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
         for name, content in (processes if isinstance(processes, dict) else {}).items()
     }
     for place, content in enumerate(spans):
-        if not isinstance(content, dict) or not _text(content.get("spanID")):
+        if not isinstance(content, dict) or not _id(content.get("spanID")):
             where = f"trace {trace_id or position}, span {place}"
             problems.append(Problem("not-a-span", where, {}))
             continue
@@ -320,15 +321,17 @@ def _add_tolerant(
     trace_id: str,
 ) -> None:
     row = len(builder)
+    if not isinstance(content["spanID"], str):
+        builder.warn("numeric-id", row, value=str(content["spanID"])[:40])
     references = []
     given = content.get("references")
     for entry in given if isinstance(given, list) else []:
-        if isinstance(entry, dict) and _text(entry.get("spanID")):
+        if isinstance(entry, dict) and _id(entry.get("spanID")):
             references.append(
                 JaegerReference(
                     _text(entry.get("refType")) or "CHILD_OF",
-                    _text(entry.get("traceID")),
-                    _text(entry.get("spanID")),
+                    _id(entry.get("traceID")),
+                    _id(entry.get("spanID")),
                     entry.get("tags"),
                 )
             )
@@ -338,7 +341,7 @@ def _add_tolerant(
     duration = _integer(builder, row, content.get("duration"), "duration")
     span = JaegerSpan(
         traceID=trace_id,
-        spanID=_text(content["spanID"]),
+        spanID=_id(content["spanID"]),
         startTime=start,
         operationName=_clean(_text(content.get("operationName"))),
         duration=duration,
@@ -370,6 +373,15 @@ def _encoded(value: Any) -> bytes:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _id(value: Any) -> str:
+    """An id; a number is written as the 64 (or 128) bits that it stands for."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 < value < 2**64 or -(2**63) <= value < 0:
+            return f"{value & (2**64 - 1):016x}"
+        return f"{value:032x}" if 0 < value < 2**128 else ""
+    return _text(value)
 
 
 def _clean(text: str) -> str:
