@@ -76,6 +76,16 @@ export async function copy(value) {
   toast(text("copied"));
 }
 
+/**
+ * The page as the server would send it now, as a document of its own: escaped by
+ * the server, and scripts in a parsed document never run. Raises Error.
+ */
+export async function freshPage() {
+  const response = await fetch(location.href, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`status ${response.status}`);
+  return new DOMParser().parseFromString(await response.text(), "text/html");
+}
+
 /** The CSRF token of the page's form. */
 export function csrf() {
   return document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";

@@ -1,14 +1,13 @@
 // The lines at the top of a page that say which source fails, kept true without a reload.
 
+import { freshPage } from "./dom.js";
+
 const PAUSE_MS = 500;
 let timer = null;
 
 async function refresh() {
   timer = null;
-  const response = await fetch(location.href, { credentials: "same-origin" });
-  if (!response.ok) return; // the next change asks again
-  // The server's own escaped page; scripts in a parsed document never run.
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-failing]");
+  const fresh = (await freshPage()).querySelector("[data-failing]");
   const old = document.querySelector("[data-failing]");
   if (fresh && old && fresh.textContent !== old.textContent) old.replaceChildren(...document.adoptNode(fresh).childNodes);
 }

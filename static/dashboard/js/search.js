@@ -76,10 +76,13 @@ function insert(row, fresh = true) {
   document.querySelector("[data-empty]")?.remove();
 }
 
-/** Put a row where its order wants it. */
+/** Put a row where its order wants it; one that is there stays, and keeps the focus. */
 function put(made) {
-  const own = Number(made.dataset[sortKey]) * direction;
-  const before = [...list.children].find((other) => other !== made && Number(other.dataset[sortKey]) * direction > own);
+  const rank = (row) => Number(row.dataset[sortKey]) * direction;
+  const own = rank(made);
+  const { previousElementSibling: above, nextElementSibling: below } = made;
+  if (made.isConnected && (!above || rank(above) <= own) && (!below || own <= rank(below))) return;
+  const before = [...list.children].find((other) => other !== made && rank(other) > own);
   list.insertBefore(made, before ?? null);
 }
 

@@ -1,6 +1,6 @@
 // The trace page: puts payload, rows, window, panel, find, share and live together.
 
-import { copy, el, text, toast } from "../dom.js";
+import { copy, el, freshPage, text, toast } from "../dom.js";
 import { connect } from "../socket.js";
 import { Panel } from "./detail.js";
 import { Finder } from "./find.js";
@@ -164,9 +164,7 @@ function reload() {
 
 /** The parts of the page that the server writes: figures, sentences, legend. */
 async function head() {
-  const response = await fetch(location.href, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`status ${response.status}`);
-  const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+  const fresh = await freshPage();
   const chosen = new Set(chosenServices());
   for (const name of ["[data-facts]", "[data-title]", "[data-legend-list]"]) {
     const found = fresh.querySelector(name);
