@@ -141,6 +141,9 @@ def _error_sentence(trace: Trace, summary: dict[str, Any]) -> list[dict[str, Any
         if name not in failed_above and name != trace.service_name(row):
             failed_above.append(name)
         above = int(trace.parent[above])
+    if above >= 0:  # a service that went on all the same did not fail
+        stopped = trace.service_name(above)
+        failed_above = [name for name in failed_above if name != stopped]
     offset_ns = int(trace.end_ns[row]) - int(trace.start_ns.min())
     values = {
         "service": trace.service_name(row),

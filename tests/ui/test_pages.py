@@ -322,3 +322,24 @@ def test_only_the_demo_can_be_removed(client: Client, stored: TraceRecord) -> No
     assert TraceRecord.objects.count() == 1
     demo = receiver_source(is_demo=True)
     assert client.post(f"/sources/{demo.pk}/remove").status_code == 302
+
+
+def test_a_service_that_went_on_is_not_told_as_failed() -> None:
+    from dashboard.adjusters.standard import adjust
+    from dashboard.analysis.analyse import analyse
+    from dashboard.analysis.summary import describe_error
+    from dashboard.presenters.waterfall import _error_sentence
+    from tests.factories import make_trace
+
+    spans = [
+        {"id": "1", "service": "reviews", "kind": "server"},
+        {"id": "2", "parent": "1", "service": "reviews", "kind": "client"},
+        {"id": "3", "parent": "2", "service": "ratings", "kind": "server"},
+    ]
+    for span in spans[1:]:
+        span["tags"] = {"error": True}  # type: ignore[assignment]  # a mixed dictionary
+    trace = adjust(make_trace(spans))
+    first = describe_error(trace, analyse(trace).first_error)
+    (told,) = _error_sentence(trace, {"first_error": first})
+    assert "stopped at reviews" in told["text"]
+    assert "failed reviews" not in told["text"]
