@@ -45,7 +45,7 @@ def nearest_rank(ordered: Int64, percent: float) -> int:
 
 
 def statistics_by(trace: Trace, self_ns: Int64, by: By) -> list[Statistics]:
-    """Groups by service, or by ``service operation``, most self time first."""
+    """Groups by service, or by ``service<TAB>operation``, most self time first."""
     if by == "service":
         group = trace.service.astype(np.int64)
         names = dict(enumerate(trace.services))
@@ -53,7 +53,7 @@ def statistics_by(trace: Trace, self_ns: Int64, by: By) -> list[Statistics]:
         width = len(trace.operations)
         group = trace.service * np.int64(width) + trace.operation
         names = {
-            int(number): f"{trace.services[number // width]} "
+            int(number): f"{trace.services[number // width]}\t"
             f"{trace.operations[number % width]}"
             for number in np.unique(group)
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +9,10 @@ import numpy as np
 
 from dashboard.adjusters.standard import DEFAULT_SKEW_NS, adjust
 from dashboard.analysis.analyse import Analysis, analyse
-from dashboard.analysis.compare import path_counts
+from dashboard.analysis.compare import MAX_DEPTH, Side, compare
+from dashboard.analysis.pairs import pair_spans
+from dashboard.analysis.repeats import find_repeats
+from dashboard.analysis.statistics import nearest_rank, statistics_by
 from dashboard.graph.build import edges_of
 from dashboard.graph.contribution import Contribution, contribution
 from dashboard.graph.link import link
@@ -57,22 +59,39 @@ def analysis_document(
     return {"error": None, "traces": documents, "edges": edges, "red": red}
 
 
-def diff_document(a: list[Trace], b: list[Trace]) -> list[dict[str, Any]]:
-    """Calls by path of ``service<TAB>operation`` in two sets of traces."""
-    left, right = path_counts(map(adjust, a)), path_counts(map(adjust, b))
-    return [
-        {"path": list(path), "a": left.get(path, 0), "b": right.get(path, 0)}
-        for path in sorted({**left, **right})
+def diff_document(a: list[Trace], b: list[Trace]) -> dict[str, Any]:
+    """Two sets of traces by path of ``service<TAB>operation``, and how alike they are."""
+    found = compare(map(adjust, a), map(adjust, b))
+    rows: list[dict[str, Any]] = [
+        {
+            "path": list(found.table.path(one.number)),
+            "a": one.a.count,
+            "b": one.b.count,
+            "aFigures": _figures(one.a),
+            "bFigures": _figures(one.b),
+        }
+        for one in found.paths
+        if one.depth < MAX_DEPTH
     ]
+    rows.sort(key=lambda row: row["path"])
+    return {"diff": rows, "similarity": round(found.similarity, 4)}
+
+
+def _figures(side: Side) -> dict[str, int]:
+    return {
+        "traces": side.traces,
+        "errors": side.errors,
+        "sum": rounded_us(side.sum_ns),
+        "self": rounded_us(side.self_ns),
+        "p50": rounded_us(side.p50_ns),
+        "p95": rounded_us(side.p95_ns),
+    }
 
 
 def _percentiles(values: list[int]) -> dict[str, int]:
     """Nearest rank over exact durations."""
-    values.sort()
-    return {
-        f"p{q}": rounded_us(values[max(math.ceil(q / 100 * len(values)) - 1, 0)])
-        for q in (50, 95, 99)
-    }
+    ordered = np.sort(np.array(values, np.int64))
+    return {f"p{q}": rounded_us(nearest_rank(ordered, q)) for q in (50, 95, 99)}
 
 
 def _collect_red(
@@ -127,7 +146,65 @@ def _trace(trace: Trace, analysis: Analysis) -> dict[str, Any]:
         "warnings": warnings.get(-1, []),
         "spans": spans,
         "adjusted": adjusted,
+        "operations": _operations(trace, analysis),
+        "pairs": _pairs(trace),
+        "repeats": _repeats(trace),
     }
+
+
+def _operations(trace: Trace, analysis: Analysis) -> list[dict[str, Any]]:
+    """Statistics by operation, most self time first."""
+    return [
+        {
+            "operation": one.name,
+            "count": one.count,
+            "errors": one.errors,
+            "sum": rounded_us(one.total_ns),
+            "self": rounded_us(one.self_ns),
+            "min": rounded_us(one.min_ns),
+            "max": rounded_us(one.max_ns),
+            **{f"p{q}": rounded_us(ns) for q, ns in one.percentiles_ns.items()},
+        }
+        for one in statistics_by(trace, analysis.self_ns, "operation")
+    ]
+
+
+def _pairs(trace: Trace) -> list[dict[str, Any]]:
+    """Client and server halves of one call, with what lies between them."""
+    return [
+        {
+            "client": trace.span_ids[pair.client],
+            "server": trace.span_ids[pair.server],
+            "attempt": pair.attempt,
+            "before": _signed_us(pair.before_ns),
+            "after": _signed_us(pair.after_ns),
+            "network": _signed_us(pair.network_ns),
+            "async": pair.asynchronous,
+            "clocksDisagree": pair.clocks_disagree,
+        }
+        for pair in pair_spans(trace)
+    ]
+
+
+def _repeats(trace: Trace) -> list[dict[str, Any]]:
+    """Runs of equal siblings."""
+    return [
+        {
+            "parent": trace.span_ids[one.parent],
+            "service": trace.service_name(one.first),
+            "operation": trace.operation_name(one.first),
+            "count": len(one.rows),
+            "errors": one.errors,
+            "sum": rounded_us(one.total_ns),
+            "wall": rounded_us(one.wall_ns),
+            "serial": one.serial,
+        }
+        for one in find_repeats(trace)
+    ]
+
+
+def _signed_us(ns: int) -> int:
+    return rounded_us(ns) if ns >= 0 else -rounded_us(-ns)
 
 
 def _span(

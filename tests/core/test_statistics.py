@@ -61,7 +61,7 @@ def test_groups_equal_plain_counting_in_any_order(seed: int) -> None:
     own = self_times(trace)
     groups: dict[str, list[int]] = defaultdict(list)
     for row in range(len(trace)):
-        groups[f"{trace.service_name(row)} {trace.operation_name(row)}"].append(row)
+        groups[f"{trace.service_name(row)}\t{trace.operation_name(row)}"].append(row)
     found = statistics_by(trace, own, "operation")
     assert {one.name for one in found} == set(groups)
     assert [one.self_ns for one in found] == sorted(

@@ -72,7 +72,7 @@ class Command(BaseCommand):
             left, right = (self.read(name, form) for name in options["diff"])
             if not files:
                 document = analysis_document([*left, *right], skew_ns)
-            document["diff"] = diff_document(left, right)
+            document |= diff_document(left, right)
         return document
 
     def read(self, name: str, form: str) -> list[Trace]:
