@@ -10,6 +10,7 @@ from dashboard.adjusters.clock_skew import adjust_clock_skew
 from dashboard.adjusters.cycles import break_cycles
 from dashboard.adjusters.deduplicate import deduplicate
 from dashboard.adjusters.errors import mark_errors
+from dashboard.adjusters.log_order import check_log_order
 from dashboard.adjusters.missing_start import fill_starts
 from dashboard.adjusters.order import order_rows
 from dashboard.adjusters.parents import link_parents
@@ -40,6 +41,7 @@ def adjust(trace: Trace, max_skew_ns: int = DEFAULT_SKEW_NS) -> Trace:
     trace = fill_starts(trace)  # before the order, which sorts by start
     trace = order_rows(trace)
     trace = mark_errors(trace)
+    trace = check_log_order(trace)
     trace = adjust_clock_skew(trace, max_skew_ns)
     for warning in trace.warnings:
         if warning.row >= 0:

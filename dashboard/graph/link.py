@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from dashboard.graph.peers import is_inbound, name_peer
+from dashboard.traces.ids import trace_key
 from dashboard.traces.trace import Flag, Kind, Trace
 
 CLIENTS = (int(Kind.CLIENT), int(Kind.PRODUCER))
@@ -35,16 +39,49 @@ class Call(NamedTuple):
     callee_version: str
 
 
-def link(trace: Trace) -> list[Call]:
-    """The calls of a trace, in display order of their caller's span."""
-    return Linker(trace).calls()
+class Sender(NamedTuple):
+    """The producer span in another trace that a consumer's link names."""
+
+    service: str
+    version: str
+    broker: str
+
+
+Senders = Mapping[tuple[str, str], Sender]  # by trace key and span id
+
+
+def link(trace: Trace, senders: Senders | None = None) -> list[Call]:
+    """The calls of a trace, in display order of their caller's span.
+
+    ``senders`` are producers in other traces, to which links may lead.
+    """
+    return Linker(trace, senders or {}).calls()
+
+
+def senders_of(traces: Iterable[Trace]) -> dict[tuple[str, str], Sender]:
+    """All producer spans of adjusted traces, for ``link``."""
+    found = {}
+    for trace in traces:
+        for row in np.flatnonzero(trace.kind == PRODUCER).tolist():
+            found[trace_key(trace.trace_id), trace.span_ids[row]] = Sender(
+                trace.service_name(row),
+                trace.fact("version", row),
+                _broker(trace, row),
+            )
+    return found
+
+
+def _broker(trace: Trace, row: int) -> str:
+    fact = trace.fact
+    return fact("messaging.destination", row) or fact("remote.service", row)
 
 
 class Linker:
     """Finds the calls of one trace."""
 
-    def __init__(self, trace: Trace):
+    def __init__(self, trace: Trace, senders: Senders):
         self.trace = trace
+        self.senders = senders
         self.kind = trace.kind.tolist()
         self.service = trace.service.tolist()
         self.parent = trace.parent.tolist()
@@ -53,6 +90,7 @@ class Linker:
         self.end = trace.end_ns.tolist()
         used = set(self.service)
         self.known = {trace.services[s].lower(): trace.services[s] for s in used}
+        self.own_senders: dict[tuple[str, str], Sender] | None = None
         self.called: set[int] = set()  # callees of a client some levels above
         self.children: dict[int, list[int]] = {}
         for row, above in enumerate(self.parent):
@@ -234,20 +272,57 @@ class Linker:
         return found
 
     def _broker(self, row: int) -> str:
-        trace = self.trace
-        return trace.fact("messaging.destination", row) or trace.fact(
-            "remote.service", row
-        )
+        return _broker(self.trace, row)
 
     def _of_consumer(self, row: int) -> list[Call]:
-        """Broker → consumer where the broker is named on either side."""
+        """Broker → consumer where one is named on either side, else by links.
+
+        A consumer that no producer is above may name its producers by links, many
+        of them when it takes a batch: each is the caller of one call.
+        """
         above = self.parent[row]
         broker = self._broker(row)
         if not broker and above >= 0 and self.kind[above] == PRODUCER:
             broker = self._broker(above)
-        if not broker:
-            return []
-        return [self._from_virtual(row, broker, "queue", True)]
+        if broker:
+            return [self._from_virtual(row, broker, "queue", True)]
+        return self._of_links(row, above)
+
+    def _of_links(self, row: int, above: int) -> list[Call]:
+        trace, found = self.trace, []
+        brokers: set[str] = set()
+        keys = {
+            (trace_key(reference.trace_id), reference.span_id): None
+            for reference in trace.references.get(row, ())
+        }
+        counted = ""  # the service whose call leads here from the parent
+        if above >= 0 and self.service[above] != self.service[row]:
+            counted = trace.service_name(above)
+            keys.pop((trace_key(trace.trace_id), trace.span_ids[above]), None)
+            if self.kind[above] == PRODUCER:
+                counted = ""  # other links are other messages
+        for key in keys:
+            sender = self._own_senders().get(key) or self.senders.get(key)
+            if sender is None or sender.service == counted:
+                continue
+            if sender.broker:
+                brokers.add(sender.broker)
+                continue
+            call = self._from_virtual(row, sender.service, "service", True)
+            same = sender.service == trace.service_name(row)
+            found.append(
+                call._replace(
+                    virtual="", caller_version=sender.version, self_call=same
+                )
+            )
+        return found + [
+            self._from_virtual(row, broker, "queue", True) for broker in sorted(brokers)
+        ]
+
+    def _own_senders(self) -> dict[tuple[str, str], Sender]:
+        if self.own_senders is None:
+            self.own_senders = senders_of([self.trace])
+        return self.own_senders
 
     def _of_root(self, row: int) -> list[Call]:
         """Caller → service for a server root that names its caller."""

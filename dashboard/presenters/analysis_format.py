@@ -15,7 +15,7 @@ from dashboard.analysis.repeats import find_repeats
 from dashboard.analysis.statistics import nearest_rank, statistics_by
 from dashboard.graph.build import edges_of
 from dashboard.graph.contribution import Contribution, contribution
-from dashboard.graph.link import link
+from dashboard.graph.link import link, senders_of
 from dashboard.presenters.text import warning_text
 from dashboard.traces.trace import Flag, Kind, Trace
 
@@ -32,11 +32,12 @@ def analysis_document(
     documents, total = [], Contribution()
     durations: dict[str, list[int]] = {}
     errors: dict[str, int] = {}
-    for raw in traces:
-        trace = adjust(raw, max_skew_ns)
+    adjusted = [adjust(raw, max_skew_ns) for raw in traces]
+    senders = senders_of(adjusted)
+    for trace in adjusted:
         analysis = analyse(trace)
         documents.append(_trace(trace, analysis))
-        total.merge(contribution(trace, link(trace)))
+        total.merge(contribution(trace, link(trace, senders)))
         _collect_red(trace, durations, errors)
     edges = [
         {

@@ -91,6 +91,17 @@ def warning_text(code: str, values: dict[str, Any]) -> str:
         ),
         "missing-start": _("The source gave no start."),
         "missing-process": _("The process %(process)s is missing in the source."),
+        "missing-duration": _("The source gave no duration. It is shown as 0."),
+        "no-operation": _("The source gave no name of the operation."),
+        "no-service": _(
+            "A process of this trace has no service name. Its spans are shown under "
+            "“unknown-service”."
+        ),
+        "unreadable-logs": _("The logs could not be read and are left out."),
+        "logs-out-of-order": _(
+            "The source gave the %(count)s logs of this span out of order. They are "
+            "shown by time."
+        ),
         "unreadable-tags": _("The tags could not be read and are left out."),
         "repaired-tags": _(
             "Some tags could not be read. They are left out or shown as text; the "
@@ -144,6 +155,11 @@ WARNING_CODES = (
     "start-inherited",
     "missing-start",
     "missing-process",
+    "missing-duration",
+    "no-operation",
+    "no-service",
+    "unreadable-logs",
+    "logs-out-of-order",
     "unreadable-tags",
     "repaired-tags",
     "numeric-id",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import zlib
 
 from dashboard.sources.jaeger.parse import parse_v1
+from dashboard.sources.json_text import close_cut_off
 from dashboard.sources.otlp.parse import parse_json, parse_protobuf
 from dashboard.sources.zipkin.parse import parse_v2
-from dashboard.traces.builder import Decoded
+from dashboard.traces.builder import Decoded, Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
 
 DEFAULT_MAX_BYTES = 1024 * 2**20
@@ -22,10 +23,13 @@ PARSERS = {
 HEAD = 4096
 
 
-def inflate(body: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
+def inflate(
+    body: bytes, max_bytes: int = DEFAULT_MAX_BYTES, salvage: bool = False
+) -> bytes:
     """The body without gzip, at most ``max_bytes``.
 
-    Raises ``BadTracePayload`` for broken gzip and for one that grows too large.
+    Raises ``BadTracePayload`` for broken gzip and for one that grows too large;
+    with ``salvage`` a gzip body that is cut off gives what came of it.
     """
     if body[:2] != b"\x1f\x8b":
         return body
@@ -44,6 +48,8 @@ def inflate(body: bytes, max_bytes: int = DEFAULT_MAX_BYTES) -> bytes:
                     "Split it, or raise the limit in the settings."
                 )
             if not machine.eof:
+                if salvage and part:
+                    break
                 raise BadTracePayload("The gzip body is cut off. Send it again.")
             rest = machine.unused_data
     except zlib.error as problem:
@@ -95,14 +101,21 @@ def recognise(body: bytes) -> str:
 
 
 def decode(
-    body: bytes, *, format: str = "", max_bytes: int = DEFAULT_MAX_BYTES
+    body: bytes,
+    *,
+    format: str = "",
+    max_bytes: int = DEFAULT_MAX_BYTES,
+    salvage: bool = False,
 ) -> Decoded:
     """Traces of a body in any known format, plain or gzip.
 
     ``format`` forces one of ``jaeger``, ``otlp-json``, ``otlp-protobuf``,
-    ``zipkin``, ``tempo``. Raises ``BadTracePayload`` with what to do.
+    ``zipkin``, ``tempo``. With ``salvage`` the whole spans of a JSON body that is
+    cut off are read, with the problem ``cut-off``: for files, where a second try
+    gives the same; a sender should rather be told to send again. Raises
+    ``BadTracePayload`` with what to do.
     """
-    plain = inflate(body, max_bytes)
+    plain = inflate(body, max_bytes, salvage)
     if len(plain) > max_bytes:
         raise PayloadTooLarge(
             f"The body is larger than {max_bytes // 2**20} MiB. Split it, or raise "
@@ -114,4 +127,29 @@ def decode(
         raise BadTracePayload(
             f"There is no format “{name}”. Choose one of {', '.join(PARSERS)}."
         )
-    return parser(plain.removeprefix(b"\xef\xbb\xbf"))
+    plain = plain.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return parser(plain)
+    except BadTracePayload:
+        saved = _salvage(plain, name) if salvage else None
+        if saved is None:
+            raise
+        return saved
+
+
+def _salvage(plain: bytes, name: str) -> Decoded | None:
+    """The whole spans of a cut-off body, or ``None`` where none can be had."""
+    if plain.lstrip()[:1] not in (b"{", b"["):
+        return None
+    closed = close_cut_off(plain, spans_on_top=name == "zipkin")
+    if closed is None:
+        return None
+    whole, end = closed
+    try:
+        found = PARSERS[name](whole)
+    except BadTracePayload:
+        return None
+    if not found.traces:
+        return None
+    cut = Problem("cut-off", f"byte {end} of {len(plain)}")
+    return Decoded(found.traces, [cut, *found.problems], found.format)

@@ -22,7 +22,9 @@ from dashboard.traces.trace import (
 KINDS = {kind.name.lower(): int(kind) for kind in Kind}
 KINDS["unspecified"] = int(Kind.UNSET)
 MAX_NS = 2**62
+NOT_GIVEN = -(2**63)
 UNKNOWN_SERVICE = "unknown-service"
+UNKNOWN_OPERATION = "unknown-operation"
 NOT_ERRORS = {"", "false", "0"}
 
 
@@ -78,6 +80,8 @@ class TraceBuilder:
         if found is not None:
             return found
         number = self.process_index[key] = len(self.processes)
+        if not service and key != "missing":
+            self.warn("no-service")
         self.processes.append(Process(service or UNKNOWN_SERVICE, tags))
         best: dict[str, int] = {}
         for tag in tags:
@@ -110,7 +114,8 @@ class TraceBuilder:
 
         ``parent_id`` is the only reference where that is a same-trace CHILD_OF;
         any other shape goes into ``references``. Times out of range or negative
-        are repaired with a warning.
+        are repaired with a warning; ``NOT_GIVEN`` is a duration that the source
+        left out. An empty operation is shown as its absence, with a warning.
         """
         row = len(self.span_ids)
         if start_ns <= 0 or start_ns > MAX_NS:
@@ -118,7 +123,11 @@ class TraceBuilder:
                 self.warn("start-out-of-range", row, start_us=str(start_ns // 1000))
             start_ns = 0
             flags |= Flag.NO_START
-        if duration_ns < 0 or duration_ns > MAX_NS:
+        if duration_ns == NOT_GIVEN:
+            self.warn("missing-duration", row)
+            duration_ns = 0
+            flags |= Flag.NO_DURATION
+        elif duration_ns < 0 or duration_ns > MAX_NS:
             self.warn("bad-duration", row, duration_us=str(duration_ns // 1000))
             duration_ns = 0
             flags |= Flag.NO_DURATION
@@ -128,6 +137,9 @@ class TraceBuilder:
             self.references[row] = references
         self.start_ns.append(start_ns)
         self.duration_ns.append(duration_ns)
+        if not operation:
+            self.warn("no-operation", row)
+            operation = UNKNOWN_OPERATION
         number = self.operations.get(operation)
         if number is None:
             number = self.operations[operation] = len(self.operations)

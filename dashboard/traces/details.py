@@ -8,6 +8,7 @@ with ``at_ns`` in nanoseconds, ``warnings`` the source's own words.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -15,6 +16,30 @@ import msgspec
 from dashboard.traces.trace import Log, SpanDetails, Tag
 
 TYPES = {"string", "bool", "int64", "float64", "binary"}
+
+
+class _Stamp(msgspec.Struct, gc=False):
+    timestamp: Any = None
+    at_ns: Any = None
+
+
+class _Stamps(msgspec.Struct, gc=False):
+    logs: list[_Stamp] | None = None
+    events: list[_Stamp] | None = None
+
+
+_stamps = msgspec.json.Decoder(_Stamps)
+
+
+def log_times_ns(raw: bytes) -> list[int]:
+    """Times of a span's logs in the order of the source; unreadable ones left out."""
+    try:
+        found = _stamps.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return []
+    times = [_at_ns(stamp.timestamp, 1_000) for stamp in found.logs or ()]
+    times += [_at_ns(stamp.at_ns, 1) for stamp in found.events or ()]
+    return [at_ns for at_ns in times if at_ns]
 
 
 def read_details(raw: bytes) -> SpanDetails:
@@ -49,12 +74,14 @@ def _list(value: Any) -> list[Any]:
 def _log(entry: Any, key: str, unit_ns: int) -> Log:
     if not isinstance(entry, dict):
         return Log(0, (Tag("unreadable", "string", str(entry)),))
-    at = entry.get(key)
+    return Log(_at_ns(entry.get(key), unit_ns), read_tags(entry.get("fields")))
+
+
+def _at_ns(value: Any, unit_ns: int) -> int:
     try:
-        at_ns = int(at) * unit_ns if at is not None else 0
+        return int(value) * unit_ns if value is not None else 0
     except (TypeError, ValueError, OverflowError):
-        at_ns = 0
-    return Log(at_ns, read_tags(entry.get("fields")))
+        return 0
 
 
 def read_tags(value: Any) -> tuple[Tag, ...]:
@@ -64,12 +91,25 @@ def read_tags(value: Any) -> tuple[Tag, ...]:
         if not isinstance(entry, dict):
             tags.append(Tag("unreadable", "string", str(entry)))
             continue
-        content = entry.get("value")
+        content = _plain(entry.get("value"))
         kind = entry.get("type")
         if not isinstance(kind, str) or kind.lower() not in TYPES:
             kind = _type_of(content)
+        elif content is not entry.get("value"):
+            kind = "string"
         tags.append(Tag(str(entry.get("key", "")), kind.lower(), content))
     return tuple(tags)
+
+
+def _plain(value: Any) -> Any:
+    """A tag's value as stores and pages take it; what they can't hold is text."""
+    if isinstance(value, list | dict):
+        return encode(value).decode()
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
 
 
 def _type_of(value: Any) -> str:

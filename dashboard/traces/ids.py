@@ -40,6 +40,18 @@ def from_base64(text: str) -> str:
     return raw.hex() if len(raw) in (8, 16) else ""
 
 
+def id_text(value: object) -> str:
+    """An id as a source gave it, as text; ``""`` where it is none.
+
+    A number is written as the 64 (or 128) bits that it stands for.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        if 0 < value < 2**64 or -(2**63) <= value < 0:
+            return f"{value & (2**64 - 1):016x}"
+        return f"{value:032x}" if 0 < value < 2**128 else ""
+    return value if isinstance(value, str) else ""
+
+
 def trace_key(trace_id: str) -> str:
     """What two equal ids have in common: lowercase, without leading zeros.
 

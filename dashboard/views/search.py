@@ -141,7 +141,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     traces, problems = [], []
     for file in files:
         try:
-            decoded = decode(file.read(), max_bytes=8 * limit)
+            decoded = decode(file.read(), max_bytes=8 * limit, salvage=True)
         except BadTracePayload as problem:
             return _refuse(400, f"{file.name}: {problem}")
         traces += decoded.traces

@@ -12,9 +12,9 @@ import pytest
 from dashboard.adjusters.standard import adjust
 from dashboard.graph.build import edges_of
 from dashboard.graph.contribution import Contribution, contribution
-from dashboard.graph.link import Call, link
+from dashboard.graph.link import Call, link, senders_of
 from dashboard.sources.detect import decode
-from tests.factories import make_trace
+from tests.factories import TRACE_ID, make_trace
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures/mesh"
 EXPECTED = json.loads((FIXTURES / "expected.json").read_text())
@@ -300,3 +300,64 @@ def test_clients_inside_a_client_that_names_nobody_are_calls() -> None:
     found = calls(outer, inner(2, error="true", **host), inner(3, **host))
     assert counted(found) == {"a > s3.example.com": 1}
     assert (found[0].attempts, found[0].error) == (2, False)
+
+
+def linked(targets: list[tuple[str, str]], **more: Any) -> dict[str, Any]:
+    return {
+        "id": "0c",
+        "service": "mail",
+        "kind": "consumer",
+        "references": [("FOLLOWS_FROM", trace, span) for trace, span in targets],
+        **more,
+    }
+
+
+def test_a_batch_is_one_call_from_each_linked_producer() -> None:
+    producers = [
+        {"id": f"0{n}", "service": service, "kind": "producer"}
+        for n, service in enumerate(("shop", "shop", "billing"))
+    ]
+    targets = [(TRACE_ID, f"0{n}") for n in range(3)]
+    for seed in range(4):
+        found = calls(*producers, linked(targets), seed=seed)
+        assert counted(found) == {"shop > mail": 2, "billing > mail": 1}
+        assert all(c.asynchronous and not c.virtual for c in found)
+    # The same with a poll loop of its own above it: links only, no parent among them.
+    poll = {"id": "0f", "service": "mail"}
+    targets = [(TRACE_ID, "0f"), *targets]
+    batch = linked(targets) | {
+        "references": [
+            ("CHILD_OF", TRACE_ID, "0f"),
+            *[("FOLLOWS_FROM", *t) for t in targets[1:]],
+        ]
+    }
+    found = calls(*producers, poll, batch)
+    assert counted(found) == {"shop > mail": 2, "billing > mail": 1}
+
+
+def test_a_link_to_a_producer_with_a_broker_is_the_brokers_delivery() -> None:
+    send = {
+        "id": "01",
+        "service": "shop",
+        "kind": "producer",
+        "tags": {"messaging.destination": "orders"},
+    }
+    poll = {"id": "0f", "service": "mail"}
+    batch = linked([]) | {
+        "references": [("CHILD_OF", TRACE_ID, "0f"), ("FOLLOWS_FROM", TRACE_ID, "01")]
+    }
+    assert counted(calls(send, poll, batch)) == {
+        "shop > orders": 1,
+        "orders > mail": 1,
+    }
+
+
+def test_a_link_into_another_trace_of_the_same_file_makes_the_call() -> None:
+    other = "ab" * 16
+    send = {"id": "01", "service": "shop", "kind": "producer"}
+    first = adjust(make_trace([send], trace_id="00" * 8 + other[:16]))
+    second = adjust(make_trace([linked([(other[:16], "01"), (other[:16], "99")])]))
+    found = link(second, senders_of([first, second]))
+    assert counted(found) == {"shop > mail": 1}
+    assert (found[0].caller_row, found[0].asynchronous) == (-1, True)
+    assert link(second) == []

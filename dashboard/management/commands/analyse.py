@@ -79,9 +79,12 @@ class Command(BaseCommand):
         """The traces of one file."""
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         try:
-            return decode(body, format=form).traces
+            decoded = decode(body, format=form, salvage=True)
         except BadTracePayload as problem:
             raise BadTracePayload(f"{name}: {problem}") from problem
+        for fault in decoded.problems[:20]:
+            self.stderr.write(f"{name}: {fault.where}: {fault.code}")
+        return decoded.traces
 
     def table(self, document: dict[str, Any]) -> None:
         """A short table."""

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         """Load one file and tell what was stored."""
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         try:
-            decoded = decode(body, format=form)
+            decoded = decode(body, format=form, salvage=True)
         except BadTracePayload as problem:
             raise BadTracePayload(f"{name}: {problem}") from problem
         with transaction.atomic():  # all of a file, or nothing

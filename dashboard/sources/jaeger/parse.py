@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct, field
 
-from dashboard.traces.builder import Decoded, Problem, TraceBuilder
+from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
+from dashboard.traces.builder import NOT_GIVEN, Decoded, Problem, TraceBuilder
 from dashboard.traces.collector import no_collection
 from dashboard.traces.details import encode, read_tags
 from dashboard.traces.errors import BadTracePayload
+from dashboard.traces.ids import id_text
 from dashboard.traces.trace import Reference, Trace
 
 EMPTY = (b"", b"null", b"[]")
-MAX_DEPTH = 64
-TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 class JaegerReference(Struct, gc=False):
@@ -43,7 +42,7 @@ class JaegerSpan(Struct, gc=False):
     spanID: str
     startTime: int
     operationName: str = ""
-    duration: int = 0
+    duration: int = NOT_GIVEN
     references: list[JaegerReference] | None = None
     tags: Raw = field(default_factory=Raw)
     logs: Raw = field(default_factory=Raw)
@@ -81,7 +80,7 @@ def parse_v1(body: bytes) -> Decoded:
     trace. Raises ``BadTracePayload`` when the body is no such JSON.
     """
     with no_collection():
-        return _parse(body)
+        return _parse(without_lone_surrogates(body))
 
 
 def _parse(body: bytes) -> Decoded:
@@ -125,43 +124,6 @@ def _split(body: bytes, problems: list[Problem]) -> list[Any]:
     return found
 
 
-def cut_deep(body: bytes) -> bytes:
-    """The same JSON with everything nested deeper than 64 levels cut to a text."""
-    parts, depth, kept, position = [], 0, 0, 0
-    for token in TOKEN.finditer(body):
-        mark = token[0]
-        if mark in (b"[", b"{"):
-            depth += 1
-            if depth == MAX_DEPTH + 1:
-                parts.append(body[kept : token.start()])
-        elif mark in (b"]", b"}"):
-            if depth == MAX_DEPTH + 1:
-                parts.append(b'"(nested too deeply)"')
-                kept = token.end()
-            depth -= 1
-        position = token.end()
-    if depth > MAX_DEPTH or position < kept:
-        raise BadTracePayload("The JSON is nested too deeply, and cut off.")
-    return b"".join([*parts, body[kept:]])
-
-
-def tolerant_json(body: bytes) -> Any:
-    """Decode JSON that may hold NaN, lone surrogates or bad UTF-8.
-
-    Raises ``BadTracePayload`` with the place where the text stops being JSON.
-    """
-    try:
-        try:
-            return json.loads(body.decode("utf-8", "replace"))
-        except RecursionError:
-            return json.loads(cut_deep(body).decode("utf-8", "replace"))
-    except ValueError as problem:
-        raise BadTracePayload(
-            f"The body is not whole JSON ({problem}). It may have been cut off, or "
-            "be something else than traces."
-        ) from problem
-
-
 def _build(found: JaegerTrace) -> Trace | None:
     spans = found.spans or []
     trace_id = (found.traceID or (spans[0].traceID if spans else "")).lower()
@@ -189,6 +151,7 @@ def _process(builder: TraceBuilder, content: Any, name: Any) -> int:
 def _add(
     builder: TraceBuilder, span: JaegerSpan, numbers: dict[str, int], trace_id: str
 ) -> None:
+    row = len(builder)
     process = numbers.get(span.processID)
     if process is None:
         if isinstance(span.process, dict):
@@ -218,8 +181,13 @@ def _add(
                 )
                 for ref in given
             )
-    raw_tags = bytes(span.tags)
-    row = len(builder)
+    if given and not all(reference.spanID for reference in given):
+        builder.warn("bad-reference", row)
+        references = tuple(ref for ref in references if ref.span_id)
+    raw_tags, raw_logs = bytes(span.tags), bytes(span.logs)
+    if raw_logs not in EMPTY and raw_logs[:1] != b"[":
+        builder.warn("unreadable-logs", row)
+        raw_logs = b""
     pairs: list[tuple[str, Any]] = []
     if raw_tags not in EMPTY:
         try:
@@ -231,11 +199,11 @@ def _add(
         span.spanID.lower(),
         parent_id,
         span.startTime * 1_000,
-        span.duration * 1_000,
+        span.duration if span.duration == NOT_GIVEN else span.duration * 1_000,
         span.operationName,
         0,
         process,
-        _details(raw_tags, bytes(span.logs), span.warnings),
+        _details(raw_tags, raw_logs, span.warnings),
         pairs,
         references,
     )
@@ -293,9 +261,9 @@ def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
     if spans is not None and not isinstance(spans, list):
         problems.append(Problem("not-a-list", f"spans of trace {position}", {}))
     spans = spans if isinstance(spans, list) else []
-    trace_id = _id(found.get("traceID"))
+    trace_id = id_text(found.get("traceID"))
     if not trace_id:
-        ids = [_id(s.get("traceID")) for s in spans if isinstance(s, dict)]
+        ids = [id_text(s.get("traceID")) for s in spans if isinstance(s, dict)]
         trace_id = next((text for text in ids if text), "")
     trace_id = trace_id.lower()
     builder = TraceBuilder(trace_id)
@@ -305,7 +273,7 @@ def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
         for name, content in (processes if isinstance(processes, dict) else {}).items()
     }
     for place, content in enumerate(spans):
-        if not isinstance(content, dict) or not _id(content.get("spanID")):
+        if not isinstance(content, dict) or not id_text(content.get("spanID")):
             where = f"trace {trace_id or position}, span {place}"
             problems.append(Problem("not-a-span", where, {}))
             continue
@@ -326,22 +294,27 @@ def _add_tolerant(
     references = []
     given = content.get("references")
     for entry in given if isinstance(given, list) else []:
-        if isinstance(entry, dict) and _id(entry.get("spanID")):
+        if isinstance(entry, dict) and id_text(entry.get("spanID")):
             references.append(
                 JaegerReference(
                     _text(entry.get("refType")) or "CHILD_OF",
-                    _id(entry.get("traceID")),
-                    _id(entry.get("spanID")),
+                    id_text(entry.get("traceID")),
+                    id_text(entry.get("spanID")),
                     entry.get("tags"),
                 )
             )
         elif entry is not None:
             builder.warn("bad-reference", row)
-    start = _integer(builder, row, content.get("startTime"), "startTime")
-    duration = _integer(builder, row, content.get("duration"), "duration")
+    if given is not None and not isinstance(given, list):
+        builder.warn("bad-reference", row)
+    for name in ("tags", "logs"):
+        if content.get(name) is not None and not isinstance(content[name], list):
+            builder.warn(f"unreadable-{name}", row)
+    start = _integer(builder, row, content.get("startTime"), "startTime", 0)
+    duration = _integer(builder, row, content.get("duration"), "duration", NOT_GIVEN)
     span = JaegerSpan(
         traceID=trace_id,
-        spanID=_id(content["spanID"]),
+        spanID=id_text(content["spanID"]),
         startTime=start,
         operationName=_clean(_text(content.get("operationName"))),
         duration=duration,
@@ -375,27 +348,19 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _id(value: Any) -> str:
-    """An id; a number is written as the 64 (or 128) bits that it stands for."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if 0 < value < 2**64 or -(2**63) <= value < 0:
-            return f"{value & (2**64 - 1):016x}"
-        return f"{value:032x}" if 0 < value < 2**128 else ""
-    return _text(value)
-
-
 def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _integer(builder: TraceBuilder, row: int, value: Any, name: str) -> int:
+def _integer(
+    builder: TraceBuilder, row: int, value: Any, name: str, absent: int
+) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if value is None:
-        return 0
+        return absent
     try:
-        number = int(float(value))
+        return int(float(value))
     except (TypeError, ValueError, OverflowError):
         builder.warn("bad-number", row, field=name, value=str(value)[:100])
-        return 0
-    return number
+        return absent

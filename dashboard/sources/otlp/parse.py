@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
 )
 
-from dashboard.sources.jaeger.parse import tolerant_json
+from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
 from dashboard.sources.otlp.reader import OtlpReader, read_id
 from dashboard.traces.builder import Decoded
 from dashboard.traces.collector import no_collection
@@ -151,6 +151,7 @@ def parse_json(body: bytes) -> Decoded:
     numbers or strings. Raises ``BadTracePayload`` when it holds no such JSON.
     """
     with no_collection():
+        body = without_lone_surrogates(body)
         reader = OtlpReader()
         known = False
         for position, document in enumerate(_documents(body, reader)):
@@ -253,6 +254,27 @@ def _json_span(
         return
     status = get("status")
     status = status if isinstance(status, dict) else {}
+    repairs: list[tuple[str, dict[str, Any]]] = []
+    for name, code in (
+        ("attributes", "unreadable-tags"),
+        ("events", "unreadable-logs"),
+        ("links", "bad-reference"),
+    ):
+        if not isinstance(get(name), list | None):
+            repairs.append((code, {}))
+    times = []
+    for name, other in (
+        ("startTimeUnixNano", "start_time_unix_nano"),
+        ("endTimeUnixNano", "end_time_unix_nano"),
+    ):
+        given = get(name, get(other))
+        times.append(_uint(given))
+        if times[-1] == 0 and given not in (None, 0, "0", ""):
+            repairs.append(("bad-number", {"field": name, "value": str(given)[:100]}))
+    given = get("parentSpanId", get("parent_span_id"))
+    parent_id = read_id(given, 16)
+    if not parent_id and given and str(given).strip("0A="):
+        repairs.append(("bad-reference", {}))
     logs = [
         Log(
             _uint(event.get("timeUnixNano", event.get("time_unix_nano"))),
@@ -278,11 +300,11 @@ def _json_span(
     reader.add(
         trace_id=trace_id,
         span_id=span_id,
-        parent_id=read_id(get("parentSpanId", get("parent_span_id")), 16),
+        parent_id=parent_id,
         name=_text(get("name")),
         kind=_enum(get("kind"), "SPAN_KIND_", Kind.__members__),
-        start_ns=_uint(get("startTimeUnixNano", get("start_time_unix_nano"))),
-        end_ns=_uint(get("endTimeUnixNano", get("end_time_unix_nano"))),
+        start_ns=times[0],
+        end_ns=times[1],
         resource=resource,
         resource_key=resource_key,
         scope=scope,
@@ -294,6 +316,7 @@ def _json_span(
         ),
         message=_text(status.get("message")),
         trace_state=_text(get("traceState")),
+        repairs=repairs,
     )
 
 
@@ -340,9 +363,12 @@ def _json_tag(key: str, value: Any) -> Tag:
         return Tag(key, "string", _text(content))
     if which in ("intValue", "int_value"):
         try:
-            return Tag(key, "int64", int(content))
+            number = int(content)
         except (TypeError, ValueError, OverflowError):
             return Tag(key, "string", _text(content))
+        if -(2**63) <= number < MAX_UINT64:
+            return Tag(key, "int64", number)
+        return Tag(key, "string", str(number))
     if which in ("boolValue", "bool_value"):
         return Tag(key, "bool", content is True or content == "true")
     if which in ("doubleValue", "double_value"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from dashboard.traces.builder import Problem, TraceBuilder
+from dashboard.traces.builder import NOT_GIVEN, Problem, TraceBuilder
 from dashboard.traces.details import write_details
 from dashboard.traces.ids import from_base64, trace_key
 from dashboard.traces.trace import Kind, Log, Reference, SpanDetails, Tag, Trace
@@ -43,8 +44,9 @@ class OtlpReader:
         status: int,
         message: str,
         trace_state: str,
+        repairs: Sequence[tuple[str, dict[str, Any]]] = (),
     ) -> None:
-        """Add one span; ids are lowercase hex."""
+        """Add one span; ids are lowercase hex, ``repairs`` become warnings."""
         key = trace_key(trace_id)
         builder = self.builders.get(key)
         if builder is None:
@@ -69,9 +71,9 @@ class OtlpReader:
             tags.append(Tag("otel.scope.version", "string", scope[1]))
         if trace_state:
             tags.append(Tag("w3c.tracestate", "string", trace_state))
-        duration_ns = end_ns - start_ns
-        if end_ns == 0 and start_ns:
-            duration_ns = 0
+        duration_ns = end_ns - start_ns if end_ns else NOT_GIVEN
+        for code, values in repairs:
+            builder.warn(code, row, **values)
         references: tuple[Reference, ...] = ()
         if links:
             parents = [Reference("CHILD_OF", trace_id, parent_id)] if parent_id else []

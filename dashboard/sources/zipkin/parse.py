@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from dashboard.sources.jaeger.parse import tolerant_json
-from dashboard.traces.builder import KINDS, Decoded, Problem, TraceBuilder
+from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
+from dashboard.traces.builder import KINDS, NOT_GIVEN, Decoded, Problem, TraceBuilder
 from dashboard.traces.details import write_details
 from dashboard.traces.errors import BadTracePayload
-from dashboard.traces.ids import trace_key
+from dashboard.traces.ids import id_text, trace_key
 from dashboard.traces.trace import Flag, Log, SpanDetails, Tag
 
 
@@ -19,6 +19,7 @@ def parse_v2(body: bytes) -> Decoded:
 
     Raises ``BadTracePayload`` for anything else, Zipkin v1 included.
     """
+    body = without_lone_surrogates(body)
     try:
         found: Any = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -42,8 +43,8 @@ def parse_v2(body: bytes) -> Decoded:
                 "These are Zipkin v1 spans (binaryAnnotations). Spanboard reads "
                 "Zipkin v2: ask Zipkin's /api/v2 or convert the file."
             )
-        trace_id, span_id = span.get("traceId"), span.get("id")
-        if not isinstance(trace_id, str) or not isinstance(span_id, str):
+        trace_id, span_id = id_text(span.get("traceId")), id_text(span.get("id"))
+        if not trace_id or not span_id:
             problems.append(Problem("bad-id", f"span {place}"))
             continue
         key = trace_key(trace_id)
@@ -67,6 +68,15 @@ def _integer(value: Any) -> int:
         return 0
 
 
+def _time_ns(builder: TraceBuilder, span: dict[str, Any], name: str) -> int:
+    """A time of a span; Zipkin's zero and absence are one."""
+    found = _integer(span.get(name)) * 1_000
+    if not found and span.get(name) not in (None, 0, "0"):
+        value = str(span[name])[:100]
+        builder.warn("bad-number", len(builder), field=name, value=value)
+    return found
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
@@ -84,6 +94,14 @@ def _add(builder: TraceBuilder, span: dict[str, Any], span_id: str) -> None:
     process = builder.process(_text(local.get("serviceName")), process_tags)
     tags = []
     given = span.get("tags")
+    for name, shape, code in (
+        ("tags", dict, "unreadable-tags"),
+        ("annotations", list, "unreadable-logs"),
+    ):
+        if not isinstance(span.get(name), shape | None):
+            builder.warn(code, row)
+    if not isinstance(span["id"], str):
+        builder.warn("numeric-id", row, value=str(span["id"])[:40])
     for key, value in (given if isinstance(given, dict) else {}).items():
         text = value if isinstance(value, str) else str(value)
         # Zipkin: an error is the key's presence, whatever the value but "false".
@@ -111,12 +129,14 @@ def _add(builder: TraceBuilder, span: dict[str, Any], span_id: str) -> None:
         for note in (annotations if isinstance(annotations, list) else [])
         if isinstance(note, dict)
     )
-    parent = _text(span.get("parentId")).lower()
+    parent = id_text(span.get("parentId")).lower()
+    if not parent and span.get("parentId") not in (None, "", 0):
+        builder.warn("bad-reference", row)
     builder.span(
         span_id,
         parent,
-        _integer(span.get("timestamp")) * 1_000,
-        _integer(span.get("duration")) * 1_000,
+        _time_ns(builder, span, "timestamp"),
+        _time_ns(builder, span, "duration") or NOT_GIVEN,
         _text(span.get("name")),
         KINDS.get(_text(span.get("kind")).lower(), 0),
         process,

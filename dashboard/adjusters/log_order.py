@@ -1,0 +1,29 @@
+"""Tells where the logs of a span do not follow one another in time."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+from dashboard.traces.details import log_times_ns
+from dashboard.traces.trace import Trace, Warning
+
+
+def check_log_order(trace: Trace) -> Trace:
+    """Warn of each span whose source gave its logs in another order than time's.
+
+    Nothing is moved here: logs are sorted by time, equal times in the order of
+    the source, wherever they are read (``traces.details.read_details``).
+    """
+    warnings = []
+    for row, raw in enumerate(trace.details):
+        if b'"logs":' not in raw and b'"events":' not in raw:
+            continue
+        times = log_times_ns(raw)
+        late = sum(b < a for a, b in itertools.pairwise(times))
+        if late:
+            values = {"count": len(times)}
+            warnings.append(Warning("logs-out-of-order", row, values, True))
+    if not warnings:
+        return trace
+    return replace(trace, warnings=[*trace.warnings, *warnings])
