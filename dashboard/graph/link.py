@@ -311,9 +311,7 @@ class Linker:
             call = self._from_virtual(row, sender.service, "service", True)
             same = sender.service == trace.service_name(row)
             found.append(
-                call._replace(
-                    virtual="", caller_version=sender.version, self_call=same
-                )
+                call._replace(virtual="", caller_version=sender.version, self_call=same)
             )
         return found + [
             self._from_virtual(row, broker, "queue", True) for broker in sorted(brokers)
