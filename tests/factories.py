@@ -50,7 +50,7 @@ def make_trace(
             KINDS[span.get("kind", "unset")],
             process,
             write_details(SpanDetails(tags)),
-            [(tag.key, tag.value) for tag in tags],
+            tags,
             references,
         )
     return builder.finish()

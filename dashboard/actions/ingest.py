@@ -17,8 +17,9 @@ from django.utils import timezone
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import Analysis, analyse
 from dashboard.analysis.summary import summarise
+from dashboard.graph.calls import Call
 from dashboard.graph.contribution import Contribution, contribution
-from dashboard.graph.link import Call, link
+from dashboard.graph.link import link
 from dashboard.live.events import TRACES, publish, trace_group
 from dashboard.models import (
     RollupDelta,

@@ -6,25 +6,16 @@ bars are drawn and nowhere else.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import itertools
+from dataclasses import dataclass
 
 import numpy as np
 
 from dashboard.adjusters.roots import main_root
-from dashboard.traces.trace import Flag, Kind, Trace, Warning
+from dashboard.traces.trace import Flag, Int64, Kind, Trace, Warning
 
 NO_LIMIT = 2**62
 CONSUMER, PRODUCER = int(Kind.CONSUMER), int(Kind.PRODUCER)
-
-
-@dataclass(slots=True)
-class HostClock:
-    """What is known of one host's clock while the tree is walked."""
-
-    offset_ns: int | None = None
-    low: int = -NO_LIMIT
-    high: int = NO_LIMIT
-    single: list[tuple[int, int, int]] = field(default_factory=list)
 
 
 def adjust_clock_skew(trace: Trace, max_skew_ns: int) -> Trace:
@@ -36,68 +27,26 @@ def adjust_clock_skew(trace: Trace, max_skew_ns: int) -> Trace:
     range, 0 where 0 is allowed); where none does, each call gets its own, with
     a warning. Corrections beyond ``max_skew_ns`` are only warned about.
     """
-    hosts = _hosts(trace)
-    count = len(trace)
-    if count == 0 or len(set(hosts)) < 2 or max_skew_ns < 0:
+    if len(trace) == 0 or max_skew_ns < 0:
         return trace
-    pairs = _pairs(trace, hosts)
-    if not pairs:
+    host, names = _hosts(trace)
+    if len(names) < 2:
         return trace
-    clocks: dict[str, HostClock] = {host: HostClock() for host in hosts}
-    root = main_root(trace)
-    clocks[hosts[root]].offset_ns = 0
-    tree = range(root, root + int(trace.subtree[root]))
-    depth, started = trace.depth.tolist(), trace.start_ns.tolist()
-    ids = trace.span_ids
-    # The main tree goes first, callers before callees, ties whatever the input.
-    pairs.sort(key=lambda p: (p[1] not in tree, depth[p[1]], started[p[1]], ids[p[1]]))
-    by_host: dict[str, list[tuple[int, int]]] = {}
-    for above, row in pairs:
-        by_host.setdefault(hosts[row], []).append((above, row))
-        by_host.setdefault(hosts[above], []).append((above, row))
-    start = trace.start_ns.tolist()
-    end = trace.end_ns.tolist()
-    skew = np.zeros(count, np.int64)
-    warnings = trace.warnings
-    conflicting: set[str] = set()
-    for caller, row in pairs:
-        if clocks[hosts[caller]].offset_ns is None:
-            clocks[hosts[caller]].offset_ns = 0  # above it is nothing to compare with
-        host = hosts[row]
-        if clocks[host].offset_ns is not None:
-            continue
-        low, high = -NO_LIMIT, NO_LIMIT
-        for above, below in by_host[host]:
-            if hosts[below] == host:
-                other = clocks[hosts[above]].offset_ns
-                if other is None:
-                    continue
-                one_low, one_high = _range(start, end, above, below)
-                low, high = max(low, one_low + other), min(high, one_high + other)
-            else:
-                other = clocks[hosts[below]].offset_ns
-                if other is None:
-                    continue
-                one_low, one_high = _range(start, end, above, below)
-                low, high = max(low, other - one_high), min(high, other - one_low)
-        if low > high:
-            conflicting.add(host)
-            clocks[host].offset_ns = 0
-        elif low <= 0 <= high:
-            clocks[host].offset_ns = 0
-        else:
-            clocks[host].offset_ns = _middle(low, high)
-    for row, host in enumerate(hosts):
-        skew[row] = clocks[host].offset_ns or 0
+    calls = _calls(trace, host)
+    if ((calls.low <= 0) & (calls.high >= 0)).all():
+        return trace  # every call lies inside its caller as it is
+    offset, conflicting = _offsets(trace, host, calls)
+    skew = offset[host]
     if conflicting:
-        _per_call(trace, hosts, conflicting, skew, start, end)
+        _per_call(trace, host, conflicting, skew)
     too_far = np.abs(skew) > max_skew_ns
+    warnings = trace.warnings
     for row in np.flatnonzero(skew).tolist():
         delta_us = int(skew[row]) // 1_000
-        values = {"delta_us": delta_us, "host": hosts[row].partition("\0")[2]}
+        values = {"delta_us": delta_us, "host": names[host[row]]}
         if too_far[row]:
             warnings.append(Warning("clock-skew-too-large", row, values, True))
-        elif hosts[row] in conflicting:
+        elif int(host[row]) in conflicting:
             warnings.append(Warning("clock-skew-per-call", row, values, True))
         else:
             warnings.append(Warning("clock-skew", row, values, True))
@@ -108,57 +57,137 @@ def adjust_clock_skew(trace: Trace, max_skew_ns: int) -> Trace:
     return trace
 
 
-def _hosts(trace: Trace) -> list[str]:
-    """A key per row that says whose clock it used."""
-    host = _column(trace, "host")
-    pod = _column(trace, "pod")
-    values, names = trace.fact_values, trace.services
-    keys: dict[tuple[int, int, int], str] = {}
-    result = []
-    for found in zip(trace.service.tolist(), host, pod, strict=True):
-        key = keys.get(found)
-        if key is None:
-            service, at_host, at_pod = found
-            if at_host >= 0:
-                key = "host\0" + values[at_host]
-            elif at_pod >= 0:
-                key = f"pod\0{names[service]} {values[at_pod]}"
-            else:
-                key = "service\0" + names[service]
-            keys[found] = key
-        result.append(key)
-    return result
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Blocking calls between hosts; ``low`` to ``high`` are the offsets of the
+    callee against the caller that put it inside, ``NO_LIMIT`` where all do."""
+
+    above: Int64  # caller's row
+    below: Int64  # callee's row
+    low: Int64
+    high: Int64
 
 
-def _column(trace: Trace, key: str) -> list[int]:
+def _hosts(trace: Trace) -> tuple[Int64, list[str]]:
+    """A number per row that says whose clock it used, and the hosts' names."""
+    host, pod = _column(trace, "host"), _column(trace, "pod")
+    # A host's own name goes before its instance's, that before its service's.
+    pod = np.where(host >= 0, -1, pod)
+    service = np.where(host >= 0, -1, trace.service.astype(np.int64))
+    width = len(trace.fact_values) + 1
+    code = ((service + 1) * width + host + 1) * width + pod + 1
+    found, number = np.unique(code, return_inverse=True)
+    values, names = trace.fact_values, []
+    for one in found.tolist():
+        at_pod, rest = one % width - 1, one // width
+        at_host, of_service = rest % width - 1, rest // width - 1
+        if at_host >= 0:
+            names.append(values[at_host])
+        elif at_pod >= 0:
+            names.append(f"{trace.services[of_service]} {values[at_pod]}")
+        else:
+            names.append(trace.services[of_service])
+    return number.astype(np.int64), names
+
+
+def _column(trace: Trace, key: str) -> Int64:
     found = trace.facts.get(key)
-    return [-1] * len(trace) if found is None else found.tolist()
+    if found is None:
+        return np.full(len(trace), -1, np.int64)
+    return found.astype(np.int64)
 
 
-def _pairs(trace: Trace, hosts: list[str]) -> list[tuple[int, int]]:
+def _calls(trace: Trace, host: Int64) -> Calls:
     """Parent and child on different hosts whose call blocks."""
-    kind = trace.kind.tolist()
-    pairs = []
-    for row, above in enumerate(trace.parent.tolist()):
-        if above < 0 or hosts[above] == hosts[row]:
-            continue
-        if kind[row] == CONSUMER or kind[above] == PRODUCER:
-            continue
-        references = trace.references.get(row)
-        if references and all(ref.kind == "FOLLOWS_FROM" for ref in references):
-            continue
-        pairs.append((above, row))
-    return pairs
+    parent = trace.parent.astype(np.int64)
+    apart = (parent >= 0) & (host[parent] != host)
+    apart &= (trace.kind != CONSUMER) & (trace.kind[parent] != PRODUCER)
+    for row, references in trace.references.items():
+        if apart[row] and all(ref.kind == "FOLLOWS_FROM" for ref in references):
+            apart[row] = False
+    below = np.flatnonzero(apart)
+    above = parent[below]
+    low = trace.start_ns[above] - trace.start_ns[below]
+    high = trace.end_ns[above] - trace.end_ns[below]
+    longer = low > high
+    # Longer and earlier: starts are aligned. Longer, not earlier: nothing is known.
+    earlier = trace.start_ns[below] < trace.start_ns[above]
+    return Calls(
+        above,
+        below,
+        np.where(longer & ~earlier, -NO_LIMIT, low),
+        np.where(longer, np.where(earlier, low, NO_LIMIT), high),
+    )
 
 
-def _range(start: list[int], end: list[int], above: int, below: int) -> tuple[int, int]:
-    """Offsets of ``below`` against ``above`` that put it inside."""
-    low, high = start[above] - start[below], end[above] - end[below]
-    if low <= high:
-        return low, high
-    if start[below] < start[above]:  # longer and earlier: starts are aligned
-        return low, low
-    return -NO_LIMIT, NO_LIMIT  # longer, not earlier: nothing is known
+def _offsets(trace: Trace, host: Int64, calls: Calls) -> tuple[Int64, set[int]]:
+    """One offset per host, and the hosts whose calls contradict each other."""
+    count = int(host.max()) + 1
+    offset = np.zeros(count, np.int64)
+    known = np.zeros(count, bool)
+    root = main_root(trace)
+    known[host[root]] = True
+    caller, callee = host[calls.above], host[calls.below]
+    of_callee, of_caller = _groups(callee, count), _groups(caller, count)
+    conflicting: set[int] = set()
+    for call in _decisive(trace, calls, caller * count + callee, root):
+        known[caller[call]] = True  # above it is nothing to compare with: 0
+        settled = int(callee[call])
+        if known[settled]:
+            continue
+        low, high = -NO_LIMIT, NO_LIMIT
+        one = of_callee[settled]
+        one = one[known[caller[one]] & (calls.high[one] < NO_LIMIT)]
+        if len(one):
+            other = offset[caller[one]]
+            low = int((calls.low[one] + other).max())
+            high = int((calls.high[one] + other).min())
+        two = of_caller[settled]
+        two = two[known[callee[two]] & (calls.high[two] < NO_LIMIT)]
+        if len(two):
+            other = offset[callee[two]]
+            low = max(low, int((other - calls.high[two]).max()))
+            high = min(high, int((other - calls.low[two]).min()))
+        known[settled] = True
+        if low > high:
+            conflicting.add(settled)
+        elif not low <= 0 <= high:
+            offset[settled] = _middle(low, high)
+    return offset, conflicting
+
+
+def _groups(column: Int64, count: int) -> list[Int64]:
+    """For each number below ``count``, where it stands in the column."""
+    order = np.argsort(column, kind="stable")
+    edges = np.searchsorted(column[order], np.arange(count + 1))
+    return [order[a:b] for a, b in itertools.pairwise(edges.tolist())]
+
+
+def _decisive(trace: Trace, calls: Calls, between: Int64, root: int) -> list[int]:
+    """The first call between each two hosts: only it can settle a clock.
+
+    The main tree goes first, callers before callees, ties whatever the input.
+    """
+    below = calls.below
+    outside = (below < root) | (below >= root + int(trace.subtree[root]))
+    depth, start = trace.depth[below], trace.start_ns[below]
+    order = np.lexsort((start, depth, outside, between))
+    rank = np.stack((between, outside, depth, start))[:, order]
+    new = np.concatenate(([True], rank[0, 1:] != rank[0, :-1]))
+    # Calls equal to the first of their two hosts in all but the span id.
+    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    tied = order[(rank == rank[:, first]).all(axis=0)].tolist()
+
+    def place(call: int) -> tuple[bool, int, int, str]:
+        row = int(below[call])
+        return (
+            bool(outside[call]),
+            int(depth[call]),
+            int(start[call]),
+            trace.span_ids[row],
+        )
+
+    return sorted(tied, key=place)
 
 
 def _middle(low: int, high: int) -> int:
@@ -169,15 +198,10 @@ def _middle(low: int, high: int) -> int:
     return (low + high) // 2
 
 
-def _per_call(
-    trace: Trace,
-    hosts: list[str],
-    conflicting: set[str],
-    skew: np.ndarray,
-    start: list[int],
-    end: list[int],
-) -> None:
+def _per_call(trace: Trace, host: Int64, conflicting: set[int], skew: Int64) -> None:
     """Offsets call by call for hosts whose calls contradict each other."""
+    start, end = trace.start_ns.tolist(), trace.end_ns.tolist()
+    hosts = host.tolist()
     for row, above in enumerate(trace.parent.tolist()):
         if hosts[row] not in conflicting:
             continue
@@ -186,7 +210,12 @@ def _per_call(
         elif hosts[above] == hosts[row]:
             skew[row] = skew[above]
         else:
-            low, high = _range(start, end, above, row)
+            low, high = start[above] - start[row], end[above] - end[row]
+            if low > high:  # longer than its caller
+                if start[row] >= start[above]:
+                    skew[row] = 0
+                    continue
+                high = low
             base = int(skew[above])
             low, high = low + base, high + base
             skew[row] = 0 if low <= 0 <= high else _middle(low, high)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from dashboard.traces.details import log_times_ns
+from dashboard.traces.details import has_logs, log_times_ns
 from dashboard.traces.trace import Trace, Warning
 
 
@@ -17,7 +17,7 @@ def check_log_order(trace: Trace) -> Trace:
     """
     warnings = []
     for row, raw in enumerate(trace.details):
-        if b'"logs":' not in raw and b'"events":' not in raw:
+        if not has_logs(raw):
             continue
         times = log_times_ns(raw)
         late = sum(b < a for a, b in itertools.pairwise(times))

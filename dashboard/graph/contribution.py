@@ -11,7 +11,7 @@ import numpy as np
 import zstandard
 
 from dashboard.graph.histogram import Histogram, bucket_of, buckets_of
-from dashboard.graph.link import Call
+from dashboard.graph.calls import Call
 from dashboard.traces.trace import Flag, Kind, Trace
 
 MINUTE_NS = 60 * 10**9

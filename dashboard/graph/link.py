@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
-from dashboard.graph.peers import is_inbound, name_peer
+from dashboard.graph.calls import Call, Sender, Senders, broker_of, senders_of
+from dashboard.graph.peers import PeerNames, is_inbound
 from dashboard.traces.ids import trace_key
 from dashboard.traces.trace import Flag, Kind, Trace
 
@@ -20,60 +19,12 @@ SERVER, CLIENT = int(Kind.SERVER), int(Kind.CLIENT)
 PRODUCER, CONSUMER = int(Kind.PRODUCER), int(Kind.CONSUMER)
 
 
-class Call(NamedTuple):
-    """One logical call (definitions, "service dependency links")."""
-
-    caller: str
-    callee: str
-    caller_row: int  # -1 where the caller sent no span
-    callee_row: int  # -1 where the callee sent no span
-    start_ns: int
-    duration_ns: int
-    error: bool
-    attempts: int
-    virtual: str  # "" or which side sent no spans: "caller", "callee"
-    node_kind: str  # of the virtual side: service, database, queue, external
-    asynchronous: bool
-    self_call: bool
-    caller_version: str
-    callee_version: str
-
-
-class Sender(NamedTuple):
-    """The producer span in another trace that a consumer's link names."""
-
-    service: str
-    version: str
-    broker: str
-
-
-Senders = Mapping[tuple[str, str], Sender]  # by trace key and span id
-
-
 def link(trace: Trace, senders: Senders | None = None) -> list[Call]:
     """The calls of a trace, in display order of their caller's span.
 
     ``senders`` are producers in other traces, to which links may lead.
     """
     return Linker(trace, senders or {}).calls()
-
-
-def senders_of(traces: Iterable[Trace]) -> dict[tuple[str, str], Sender]:
-    """All producer spans of adjusted traces, for ``link``."""
-    found = {}
-    for trace in traces:
-        for row in np.flatnonzero(trace.kind == PRODUCER).tolist():
-            found[trace_key(trace.trace_id), trace.span_ids[row]] = Sender(
-                trace.service_name(row),
-                trace.fact("version", row),
-                _broker(trace, row),
-            )
-    return found
-
-
-def _broker(trace: Trace, row: int) -> str:
-    fact = trace.fact
-    return fact("messaging.destination", row) or fact("remote.service", row)
 
 
 class Linker:
@@ -88,27 +39,64 @@ class Linker:
         self.failed = ((trace.flags & Flag.ERROR) != 0).tolist()
         self.start = trace.start_ns.tolist()
         self.end = trace.end_ns.tolist()
+        self.names = trace.services
+        version = trace.facts.get("version")
+        self.versions = [] if version is None else version.tolist()
         used = set(self.service)
         self.known = {trace.services[s].lower(): trace.services[s] for s in used}
         self.own_senders: dict[tuple[str, str], Sender] | None = None
         self.called: set[int] = set()  # callees of a client some levels above
-        self.children: dict[int, list[int]] = {}
-        for row, above in enumerate(self.parent):
-            if above >= 0:
-                self.children.setdefault(above, []).append(row)
+        self.peers: PeerNames | None = None
+        self._look_at_children()
+
+    def _look_at_children(self) -> None:
+        """Children of each row, and which rows have any that matter."""
+        trace, count = self.trace, len(self.trace)
+        parent = trace.parent.astype(np.int64)
+        below = np.flatnonzero(parent >= 0)
+        above = parent[below]
+        order = np.argsort(above, kind="stable")
+        self.child_rows: list[int] = below[order].tolist()
+        edges = np.searchsorted(above[order], np.arange(count + 1))
+        self.child_edges: list[int] = edges.tolist()
+        same = trace.service[below] == trace.service[above]
+        foreign = np.zeros(count, bool)
+        foreign[above[~same]] = True
+        kind = trace.kind[below]
+        # An inner span, an attempt or a loop-back's server: the callee may be deeper.
+        near = same & (kind != PRODUCER)
+        branching = foreign.copy()
+        branching[above[near]] = True
+        self.calls_others: list[bool] = foreign.tolist()
+        self.is_branching: list[bool] = branching.tolist()
+
+    def _version(self, row: int) -> str:
+        if not self.versions or self.versions[row] < 0:
+            return ""
+        return self.trace.fact_values[self.versions[row]]
+
+    def _children(self, row: int) -> list[int]:
+        return self.child_rows[self.child_edges[row] : self.child_edges[row + 1]]
 
     def calls(self) -> list[Call]:
         """All calls."""
         found: list[Call] = []
         for row, kind in enumerate(self.kind):
             if kind in CLIENTS:
-                if not self._is_spawned(row):
+                if self._is_spawned(row):
+                    continue
+                if self.is_branching[row]:
                     found.extend(self._of_client(row))
-            else:
+                else:
+                    call = self._virtual(row, 0)
+                    if call.callee:
+                        found.append(call)
+                continue
+            if self.calls_others[row]:
                 found.extend(self._of_plain(row))
             if kind == CONSUMER:
                 found.extend(self._of_consumer(row))
-            if kind == SERVER and self.parent[row] < 0:
+            elif kind == SERVER and self.parent[row] < 0:
                 found.extend(self._of_root(row))
         return self._join_attempts(found)
 
@@ -126,9 +114,12 @@ class Linker:
         queue = self.kind[row] == PRODUCER
         if queue and self._broker(row):
             return [self._virtual(row, 0)]
+        below = self._children(row)
+        if len(below) == 1 and self.service[below[0]] != self.service[row]:
+            return [self._call(row, below[0], 1, self.failed[row])]
         carriers, spawned = [row], 0
         for carrier in carriers:
-            for child in self.children.get(carrier, ()):
+            for child in self._children(carrier):
                 if self._is_spawned(child):
                     carriers.append(child)
                     spawned += 1
@@ -137,7 +128,7 @@ class Linker:
         callees: dict[int, list[int]] = {}
         own_servers = []
         for carrier in carriers:
-            for child in self.children.get(carrier, ()):
+            for child in self._children(carrier):
                 if self.service[child] != self.service[row]:
                     callees.setdefault(self.service[child], []).append(child)
                     if self.kind[carrier] not in CLIENTS:
@@ -167,7 +158,7 @@ class Linker:
         by_peer: dict[str, list[Call]] = {}
         work = [row]
         for above in work:
-            for child in self.children.get(above, ()):
+            for child in self._children(above):
                 if not self._is_spawned(child):
                     continue
                 call = self._virtual(child, 0)
@@ -213,51 +204,52 @@ class Linker:
         ]
 
     def _call(self, row: int, callee: int, attempts: int, error: bool) -> Call:
-        trace = self.trace
         if attempts == 1:
             error = error or self.failed[callee]
         return Call(
-            caller=trace.service_name(row),
-            callee=trace.service_name(callee),
+            caller=self.names[self.service[row]],
+            callee=self.names[self.service[callee]],
             caller_row=row,
             callee_row=callee,
             start_ns=self.start[row],
-            duration_ns=int(trace.duration_ns[row]),
+            duration_ns=self.end[row] - self.start[row],
             error=error,
             attempts=attempts,
             virtual="",
             node_kind="service",
             asynchronous=self.kind[row] == PRODUCER or self.kind[callee] == CONSUMER,
             self_call=self.service[row] == self.service[callee],
-            caller_version=trace.fact("version", row),
-            callee_version=trace.fact("version", callee),
+            caller_version=self._version(row),
+            callee_version=self._version(callee),
         )
 
     def _virtual(self, row: int, spawned: int) -> Call:
         """A call to a peer that sent no spans; its callee is empty if unnamed."""
         trace = self.trace
-        peer = name_peer(trace, row, self.known)
+        if self.peers is None:
+            self.peers = PeerNames(trace, self.known)
+        peer = self.peers.of(row)
         return Call(
-            caller=trace.service_name(row),
+            caller=self.names[self.service[row]],
             callee=peer.name if peer else "",
             caller_row=row,
             callee_row=-1,
             start_ns=self.start[row],
-            duration_ns=int(trace.duration_ns[row]),
+            duration_ns=self.end[row] - self.start[row],
             error=self.failed[row],
             attempts=max(spawned, 1),
             virtual="" if peer and peer.name.lower() in self.known else "callee",
             node_kind=peer.kind if peer else "external",
             asynchronous=self.kind[row] == PRODUCER,
-            self_call=peer is not None and peer.name == trace.service_name(row),
-            caller_version=trace.fact("version", row),
+            self_call=peer is not None and peer.name == self.names[self.service[row]],
+            caller_version=self._version(row),
             callee_version=peer.version if peer else "",
         )
 
     def _of_plain(self, row: int) -> list[Call]:
         """Children in another service under a span that is no client."""
         found = []
-        for child in self.children.get(row, ()):
+        for child in self._children(row):
             if self.service[child] == self.service[row] or child in self.called:
                 continue
             if self.kind[child] == CONSUMER and self._broker(child):
@@ -265,14 +257,14 @@ class Linker:
             call = self._call(row, child, 1, self.failed[child])
             found.append(
                 call._replace(
-                    duration_ns=int(self.trace.duration_ns[child]),
+                    duration_ns=self.end[child] - self.start[child],
                     error=self.failed[child],
                 )
             )
         return found
 
     def _broker(self, row: int) -> str:
-        return _broker(self.trace, row)
+        return broker_of(self.trace, row)
 
     def _of_consumer(self, row: int) -> list[Call]:
         """Broker → consumer where one is named on either side, else by links.
@@ -297,7 +289,7 @@ class Linker:
         }
         counted = ""  # the service whose call leads here from the parent
         if above >= 0 and self.service[above] != self.service[row]:
-            counted = trace.service_name(above)
+            counted = self.names[self.service[above]]
             keys.pop((trace_key(trace.trace_id), trace.span_ids[above]), None)
             if self.kind[above] == PRODUCER:
                 counted = ""  # other links are other messages
@@ -309,7 +301,7 @@ class Linker:
                 brokers.add(sender.broker)
                 continue
             call = self._from_virtual(row, sender.service, "service", True)
-            same = sender.service == trace.service_name(row)
+            same = sender.service == self.names[self.service[row]]
             found.append(
                 call._replace(virtual="", caller_version=sender.version, self_call=same)
             )
@@ -325,7 +317,7 @@ class Linker:
     def _of_root(self, row: int) -> list[Call]:
         """Caller → service for a server root that names its caller."""
         caller = self.trace.fact("remote.service", row)
-        if not caller or caller == self.trace.service_name(row):
+        if not caller or caller == self.names[self.service[row]]:
             return []
         caller = self.known.get(caller.lower(), caller)
         return [self._from_virtual(row, caller, "service", False)]
@@ -333,14 +325,13 @@ class Linker:
     def _from_virtual(
         self, row: int, caller: str, node_kind: str, asynchronous: bool
     ) -> Call:
-        trace = self.trace
         return Call(
             caller=caller,
-            callee=trace.service_name(row),
+            callee=self.names[self.service[row]],
             caller_row=-1,
             callee_row=row,
             start_ns=self.start[row],
-            duration_ns=int(trace.duration_ns[row]),
+            duration_ns=self.end[row] - self.start[row],
             error=self.failed[row],
             attempts=1,
             virtual="" if caller.lower() in self.known else "caller",
@@ -348,7 +339,7 @@ class Linker:
             asynchronous=asynchronous,
             self_call=False,
             caller_version="",
-            callee_version=trace.fact("version", row),
+            callee_version=self._version(row),
         )
 
     def _join_attempts(self, calls: list[Call]) -> list[Call]:

@@ -17,6 +17,46 @@ class Peer:
     version: str = ""
 
 
+# What the name of a peer depends on, beside the span's kind.
+PEER_FACTS = (
+    "component",
+    "upstream_cluster",
+    "peer.service",
+    "db.system",
+    "db.name",
+    "messaging.system",
+    "messaging.destination",
+    "remote.service",
+    "server.address",
+    "server.port",
+    "net.peer.ip",
+    "namespace",
+)
+
+
+class PeerNames:
+    """Names the peers of a trace; spans that say the same are read once."""
+
+    def __init__(self, trace: Trace, known: dict[str, str]):
+        self.trace = trace
+        self.known = known
+        self.found: dict[tuple[int, ...], Peer | None] = {}
+        columns = [trace.facts[key] for key in PEER_FACTS if key in trace.facts]
+        if "component" in trace.facts:  # a proxy's peer may be in the span's name
+            columns += [trace.service, trace.operation]
+        self.columns: list[list[int]] = [
+            trace.kind.tolist(),
+            *[column.tolist() for column in columns],
+        ]
+
+    def of(self, row: int) -> Peer | None:
+        """The peer that the span in a row names."""
+        said = tuple([column[row] for column in self.columns])
+        if said not in self.found:
+            self.found[said] = name_peer(self.trace, row, self.known)
+        return self.found[said]
+
+
 def name_peer(trace: Trace, row: int, known: dict[str, str]) -> Peer | None:
     """The peer that a CLIENT or PRODUCER span names, in the order of definitions.
 

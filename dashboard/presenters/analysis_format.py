@@ -14,8 +14,9 @@ from dashboard.analysis.pairs import pair_spans
 from dashboard.analysis.repeats import find_repeats
 from dashboard.analysis.statistics import nearest_rank, statistics_by
 from dashboard.graph.build import edges_of
+from dashboard.graph.calls import senders_of
 from dashboard.graph.contribution import Contribution, contribution
-from dashboard.graph.link import link, senders_of
+from dashboard.graph.link import link
 from dashboard.presenters.text import warning_text
 from dashboard.traces.trace import Flag, Kind, Trace
 

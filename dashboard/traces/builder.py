@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.traces.facts import ALIASES, RANK, FactTable, text_of
+from dashboard.traces.facts import ALIASES, RANK, FactTable, KeyAndValue, text_of
 from dashboard.traces.trace import (
     Flag,
     Kind,
@@ -25,7 +25,6 @@ MAX_NS = 2**62
 NOT_GIVEN = -(2**63)
 UNKNOWN_SERVICE = "unknown-service"
 UNKNOWN_OPERATION = "unknown-operation"
-NOT_ERRORS = {"", "false", "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ class TraceBuilder:
         kind: int,
         process: int,
         details: bytes,
-        tags: Iterable[tuple[str, Any]],
+        tags: Iterable[KeyAndValue],
         references: tuple[Reference, ...] = (),
         flags: int = 0,
     ) -> int:
@@ -148,23 +147,9 @@ class TraceBuilder:
         self.flags.append(flags)
         self.process_of.append(process)
         self.details.append(details)
-        seen: dict[str, int] = {}
-        add = self.facts.add
-        for key, value in tags:
-            canonical = ALIASES.get(key)
-            if canonical is None:
-                continue
-            rank = RANK[key]
-            repeated = canonical in seen and rank >= seen[canonical]
-            if repeated and (canonical != "error" or text_of(value) in NOT_ERRORS):
-                continue
-            seen[canonical] = rank
-            text = text_of(value)
-            if canonical == "span.kind":
-                if not kind:
-                    self.kind[row] = KINDS.get(text.lower(), 0)
-                continue
-            add(canonical, row, text)
+        word = self.facts.add_tags(row, tags)
+        if word and not kind:
+            self.kind[row] = KINDS.get(word.lower(), 0)
         return row
 
     def finish(self) -> Trace:

@@ -31,6 +31,11 @@ class _Stamps(msgspec.Struct, gc=False):
 _stamps = msgspec.json.Decoder(_Stamps)
 
 
+def has_logs(raw: bytes) -> bool:
+    """Whether a span has logs, from the first bytes of its details."""
+    return raw.startswith((b'{"logs"', b'{"events"'))
+
+
 def log_times_ns(raw: bytes) -> list[int]:
     """Times of a span's logs in the order of the source; unreadable ones left out."""
     try:
@@ -125,13 +130,13 @@ def _type_of(value: Any) -> str:
 def write_details(details: SpanDetails) -> bytes:
     """Encode details; the inverse of ``read_details``."""
     content: dict[str, Any] = {}
-    if details.tags:
-        content["tags"] = [tag_object(tag) for tag in details.tags]
-    if details.logs:
+    if details.logs:  # first, see ``has_logs``
         content["events"] = [
             {"at_ns": log.at_ns, "fields": [tag_object(tag) for tag in log.fields]}
             for log in details.logs
         ]
+    if details.tags:
+        content["tags"] = [tag_object(tag) for tag in details.tags]
     if details.warnings:
         content["warnings"] = list(details.warnings)
     return encode(content) if content else b""

@@ -11,8 +11,9 @@ import pytest
 
 from dashboard.adjusters.standard import adjust
 from dashboard.graph.build import edges_of
+from dashboard.graph.calls import Call, senders_of
 from dashboard.graph.contribution import Contribution, contribution
-from dashboard.graph.link import Call, link, senders_of
+from dashboard.graph.link import link
 from dashboard.sources.detect import decode
 from tests.factories import TRACE_ID, make_trace
 

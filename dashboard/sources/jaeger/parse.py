@@ -188,13 +188,13 @@ def _add(
     if raw_logs not in EMPTY and raw_logs[:1] != b"[":
         builder.warn("unreadable-logs", row)
         raw_logs = b""
-    pairs: list[tuple[str, Any]] = []
+    tags: list[JaegerTag] = []
     if raw_tags not in EMPTY:
         try:
-            pairs = [(tag.key, tag.value) for tag in _tags.decode(raw_tags)]
+            tags = _tags.decode(raw_tags)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raw_tags, pairs = _repair_tags(raw_tags)
-            builder.warn("repaired-tags" if pairs else "unreadable-tags", row)
+            raw_tags, tags = _repair_tags(raw_tags)
+            builder.warn("repaired-tags" if tags else "unreadable-tags", row)
     builder.span(
         span.spanID.lower(),
         parent_id,
@@ -204,26 +204,27 @@ def _add(
         0,
         process,
         _details(raw_tags, raw_logs, span.warnings),
-        pairs,
+        tags,
         references,
     )
 
 
-def _repair_tags(raw: bytes) -> tuple[bytes, list[tuple[str, Any]]]:
-    """Tags with a bad one among them: bytes and pairs with only that one lost."""
+def _repair_tags(raw: bytes) -> tuple[bytes, list[JaegerTag]]:
+    """Tags with a bad one among them: bytes and tags with only that one lost."""
     try:
         repaired = _encoded(tolerant_json(raw))
-        return repaired, [(tag.key, tag.value) for tag in _tags.decode(repaired)]
+        return repaired, _tags.decode(repaired)
     except (BadTracePayload, msgspec.DecodeError, RecursionError):
         return b"", []
 
 
 def _details(tags: bytes, logs: bytes, warnings: Any) -> bytes:
+    """Details as JSON; logs go first, so that a look at the start finds them."""
     parts = []
-    if tags not in EMPTY:
-        parts.append(b'"tags":' + tags)
     if logs not in EMPTY:
         parts.append(b'"logs":' + logs)
+    if tags not in EMPTY:
+        parts.append(b'"tags":' + tags)
     if warnings:
         parts.append(b'"warnings":' + encode(warnings))
     return b"{" + b",".join(parts) + b"}" if parts else b""

@@ -90,7 +90,7 @@ class OtlpReader:
             kind,
             process,
             write_details(SpanDetails(tuple(tags), tuple(logs))),
-            [(tag.key, tag.value) for tag in tags],
+            tags,
             references,
         )
         self.spans += 1

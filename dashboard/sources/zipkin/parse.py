@@ -106,20 +106,16 @@ def _add(builder: TraceBuilder, span: dict[str, Any], span_id: str) -> None:
         text = value if isinstance(value, str) else str(value)
         # Zipkin: an error is the key's presence, whatever the value but "false".
         tags.append(Tag(key, "string", (text or "true") if key == "error" else text))
-    facts: list[tuple[str, Any]] = [(tag.key, tag.value) for tag in tags]
     name = _text(remote.get("serviceName"))
     peer = _text(remote.get("ipv4")) or _text(remote.get("ipv6"))
     if name:
-        facts.append(("remote.service", name))
         tags.append(Tag("remote.service", "string", name))
     if peer:
         port = _integer(remote.get("port"))
-        facts.append(("net.peer.ip", f"{peer}:{port}" if port else peer))
         tags.append(Tag("net.peer.ip", "string", f"{peer}:{port}" if port else peer))
     port = _integer(local.get("port"))
     here = f"{address}:{port}" if address and port else address
-    if here:
-        facts.append(("endpoint", here))
+    facts = [*tags, Tag("endpoint", "string", here)] if here else tags
     annotations = span.get("annotations")
     logs = tuple(
         Log(
