@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 import zstandard
 
-from dashboard.graph.histogram import Histogram, bucket_of, buckets_of
 from dashboard.graph.calls import Call
+from dashboard.graph.histogram import Histogram, bucket_of, buckets_of
 from dashboard.traces.trace import Flag, Kind, Trace
 
 MINUTE_NS = 60 * 10**9
