@@ -9,14 +9,20 @@ export function readState() {
   return Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""]));
 }
 
-/** Write the state, without a new entry in the history. */
-export function writeState(state) {
+/**
+ * Write the given parts of the state; parts that are not named stay. `push` makes
+ * an entry in the history, for steps that people want to go back from.
+ */
+export function writeState(state, push = false) {
   const url = new URL(location.href);
-  for (const name of NAMES) {
-    if (state[name]) url.searchParams.set(name, state[name]);
+  for (const [name, value] of Object.entries(state)) {
+    if (!NAMES.includes(name)) throw new Error(`unknown part of the state: ${name}`);
+    if (value) url.searchParams.set(name, value);
     else url.searchParams.delete(name);
   }
-  if (url.href !== location.href) history.replaceState(null, "", url);
+  if (url.href === location.href) return;
+  if (push) history.pushState(null, "", url);
+  else history.replaceState(null, "", url);
 }
 
 /** A time of the payload as microseconds from the trace's start, and back. */
