@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dashboard.traces.trace import Kind, Trace
+from dashboard.traces.trace import NO_ROW, Int32, Int64, Kind, Trace
 
 CLIENTS = (int(Kind.CLIENT), int(Kind.PRODUCER))
 SERVERS = (int(Kind.SERVER), int(Kind.CONSUMER))
@@ -34,35 +34,69 @@ class Pair:
     clocks_disagree: bool
 
 
-def pair_spans(trace: Trace) -> list[Pair]:
-    """All pairs of an adjusted trace, in display order of their server.
+def clients_above(trace: Trace) -> Int64:
+    """The client half's row of each server half's row, ``NO_ROW`` for all others.
 
     A server half belongs to the nearest client half above it with nothing but
     local spans of the client's service (INTERNAL or without a kind) between them.
+    Jumps double in length, so a long chain of local spans costs no more.
     """
-    kind = trace.kind
+    kind, parent = trace.kind, trace.parent
+    count = len(trace)
+    # One more entry stands for "nothing above": numpy's -1 reads the last one.
+    jump = np.full(count + 1, NO_ROW, np.int64)
+    rows = np.arange(count)
+    server, client = np.isin(kind, SERVERS), np.isin(kind, CLIENTS)
+    local = ~(server | client)
+    same = local & (parent >= 0)
+    same[same] = trace.service[parent[same]] == trace.service[same]
+    jump[:count] = np.where(local, np.where(same, parent, NO_ROW), rows)
+    while True:
+        further = jump[jump]
+        if np.array_equal(further, jump):
+            break
+        jump = further
+    found = np.full(count, NO_ROW, np.int64)
+    found[server] = jump[parent[server]]
+    lost = found >= 0
+    lost[lost] = ~client[found[lost]]
+    found[lost] = NO_ROW
+    return found
+
+
+def pair_distances(trace: Trace) -> Int32:
+    """Of each row the distance to its other half's row, 0 where it has none.
+
+    Both halves of a pair point at each other. A client with several servers
+    points at none of them; each of them points at it.
+    """
+    client = clients_above(trace)
+    servers = np.flatnonzero(client >= 0)
+    clients = client[servers]
+    distance = np.zeros(len(trace), np.int32)
+    distance[servers] = clients - servers
+    only = np.bincount(clients, minlength=len(trace))[clients] == 1
+    distance[clients[only]] = (servers - clients)[only]
+    return distance
+
+
+def pair_spans(trace: Trace) -> list[Pair]:
+    """All pairs of an adjusted trace, in display order of their server."""
+    return pairs_of(trace, clients_above(trace))
+
+
+def pairs_of(trace: Trace, client_of: Int64) -> list[Pair]:
+    """The pairs that ``client_of`` (of each server's row the client's) names."""
     found: list[Pair] = []
-    parent, service = trace.parent.tolist(), trace.service.tolist()
-    kinds = kind.tolist()
+    kinds = trace.kind
     skew = trace.skew_ns
     start = trace.start_ns if skew is None else trace.start_ns + skew
     length = trace.duration_ns
     attempts: dict[int, int] = {}
-    for server in np.flatnonzero(np.isin(kind, SERVERS)).tolist():
-        client = parent[server]
-        local = client
-        while (
-            client >= 0
-            and kinds[client] not in (*CLIENTS, *SERVERS)
-            and service[client] == service[local]
-        ):
-            client = parent[client]
-        if client < 0 or kinds[client] not in CLIENTS:
-            continue
-        if service[client] != service[local]:
-            continue
+    for server in np.flatnonzero(client_of >= 0).tolist():
+        client = int(client_of[server])
         attempts[client] = attempt = attempts.get(client, 0) + 1
-        queued = kinds[client] == Kind.PRODUCER or kinds[server] == Kind.CONSUMER
+        queued = bool(kinds[client] == Kind.PRODUCER or kinds[server] == Kind.CONSUMER)
         before = int(start[server] - start[client])
         after = int(start[client] + length[client] - start[server] - length[server])
         found.append(

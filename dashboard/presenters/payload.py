@@ -14,8 +14,15 @@ from typing import Any
 import numpy as np
 
 from dashboard.presenters.colors import monogram, slots
+from dashboard.presenters.payload_answers import (
+    fold_columns,
+    narrow,
+    pair_columns,
+    placeholders,
+)
 from dashboard.traces.trace import Trace
 
+REPEAT_LEAST = 5  # equal siblings that make one fold, unless the header says so
 MAX_IDS = 5_000  # above, ids stay on the server: they do not compress
 
 
@@ -24,23 +31,12 @@ def unit_of(duration_ns: int) -> int:
     return 1 if duration_ns < 2**31 - 1 else 1_000
 
 
-def narrow(times: np.ndarray) -> np.ndarray:
-    """Times in the narrowest type that holds them all: 4 bytes, else a double.
-
-    A double holds microseconds exactly for 285 years; a trace of over 35.8
-    minutes needs it.
-    """
-    if not len(times) or (times.min() >= -(2**31) and times.max() < 2**31):
-        return times.astype("<i4")
-    return times.astype("<f8")
-
-
 def build_payload(
     trace: Trace, extra: dict[str, np.ndarray], head: dict[str, Any]
 ) -> bytes:
     """The payload of an adjusted trace with its analysis arrays.
 
-    ``head`` is merged into the header (version, growing). Times are relative to
+    ``head`` is merged into the header (version, growing, …). Times are relative to
     the trace's start, in the header's ``unit_ns``; ``start`` is relative to the
     parent's start (roots: to the trace's), ``up`` is the row minus the parent's
     row (0 for roots).
@@ -76,6 +72,10 @@ def build_payload(
         columns.append((name, column.astype(width)))
     columns.append(("flags", trace.flags.astype("<u2")))
     columns.append(("kind", trace.kind.astype("u1")))
+    least = int(head.get("repeat_least", REPEAT_LEAST))
+    columns += pair_columns(trace) + fold_columns(trace, unit, least)
+    orphans, absent = placeholders(trace, origin, unit, bool(head.get("growing")))
+    columns += orphans
     columns.sort(key=lambda item: -item[1].itemsize)
     colours = slots(trace.services)
     table, offset = [], 0
@@ -84,6 +84,8 @@ def build_payload(
         offset += array.nbytes
     header = {
         **head,
+        **absent,
+        "repeat_least": least,
         "trace_id": trace.trace_id,
         "spans": count,
         "origin_us": str(origin // 1_000),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from dashboard.presenters import text
@@ -64,6 +65,14 @@ def header(shown: Shown) -> dict[str, Any]:
             for name, count in summary["services"].items()
         ],
         "sentences": sentences(shown),
+    }
+
+
+def payload_head(shown: Shown) -> dict[str, Any]:
+    """What the payload's header says beside its columns."""
+    return {
+        "growing": shown.growing,
+        "repeat_least": settings.SPANBOARD_REPEAT_LEAST,
     }
 
 

@@ -15,7 +15,7 @@ from dashboard.actions.shares import create_snapshot_share, open_share, revoke_s
 from dashboard.models import ShareLink
 from dashboard.presenters import shares as presenter
 from dashboard.presenters.payload import build_payload
-from dashboard.presenters.waterfall import Shown
+from dashboard.presenters.waterfall import Shown, payload_head
 from dashboard.reads.traces import find_record
 from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
@@ -130,7 +130,8 @@ def share_payload(request: HttpRequest, token: str) -> HttpResponse:
     """The snapshot's payload."""
     link = link_or_404(token)
     shown = shown_of(link)
-    body = build_payload(shown.trace, shown.extra, {"version": 0, "growing": False})
+    head = {**payload_head(shown), "version": 0}
+    body = build_payload(shown.trace, shown.extra, head)
     return private(binary(request, body, f'"s{link.snapshot_id}"'))
 
 

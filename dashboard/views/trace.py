@@ -142,7 +142,7 @@ def payload(request: HttpRequest, trace_id: str) -> HttpResponse:
     if unchanged is not None:
         return unchanged
     shown = shown_of(record)
-    head = {"version": record.version, "growing": shown.growing}
+    head = {**waterfall.payload_head(shown), "version": record.version}
     return binary(request, build_payload(shown.trace, shown.extra, head), tag)
 
 
