@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 
 import msgspec
+import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
@@ -29,9 +31,16 @@ def hash_token(token: str) -> str:
 
 
 def create_snapshot_share(
-    record: TraceRecord, *, days: int, note: str = ""
+    record: TraceRecord,
+    *,
+    days: int,
+    note: str = "",
+    known: Mapping[str, np.ndarray] | None = None,
 ) -> tuple[ShareLink, str]:
     """Store a redacted copy of a trace and a link to it; the token is told once.
+
+    ``known`` are further arrays to keep with its columns: the stored durations of
+    its operations, which the copy can not ask for later.
 
     Raises ``ValueError`` with a sentence when ``days`` is out of range.
     """
@@ -60,6 +69,7 @@ def create_snapshot_share(
                     "critical_row": path.row,
                     "critical_start_ns": path.start_ns,
                     "critical_end_ns": path.end_ns,
+                    **(known or {}),
                 },
             ),
             details=codec.encode_details(clean),

@@ -142,6 +142,21 @@ class Contribution:
         return result
 
 
+def histograms_in(
+    content: bytes | memoryview[int], level: str
+) -> Iterator[tuple[int, list[str], list[int]]]:
+    """Minute, key and flat histogram (bucket, count, …) of one level's tallies.
+
+    Of stored bytes, without making tallies of all the rest.
+    """
+    if not content:
+        return
+    plain = zstandard.ZstdDecompressor().decompress(bytes(content))
+    for found, minute, key, tally in msgspec.msgpack.decode(plain):
+        if found == level:
+            yield minute, key, tally[4]
+
+
 def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     """What an adjusted trace adds (definitions, "aggregates").
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -12,10 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.shares import create_snapshot_share, open_share, revoke_share
+from dashboard.graph.slowness import unpack_known
 from dashboard.models import ShareLink
 from dashboard.presenters import shares as presenter
 from dashboard.presenters.payload import build_payload
-from dashboard.presenters.waterfall import Shown, payload_head
+from dashboard.presenters.shown import Shown
+from dashboard.presenters.waterfall import payload_head
+from dashboard.reads.operations import known_arrays
 from dashboard.reads.traces import find_record
 from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
@@ -43,7 +47,10 @@ def create(request: HttpRequest) -> HttpResponse:
         return _refuse(404, _("This trace is not stored."))
     try:
         link, token = create_snapshot_share(
-            record, days=days, note=request.POST.get("note", "")
+            record,
+            days=days,
+            note=request.POST.get("note", ""),
+            known=known_arrays(record),
         )
     except ValueError as problem:
         return _refuse(400, str(problem))
@@ -87,7 +94,8 @@ def shown_of(link: ShareLink) -> Shown:
     """A snapshot ready for the presenters."""
     snapshot = link.snapshot
     trace, extra = codec.decode_columns(snapshot.columns)
-    return Shown(trace, extra, snapshot.summary, False, snapshot.complete)
+    look_up = partial(unpack_known, extra, trace)
+    return Shown(trace, extra, snapshot.summary, False, snapshot.complete, look_up)
 
 
 def link_or_404(token: str) -> ShareLink:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 import brotli
@@ -22,8 +23,11 @@ from dashboard.actions.fetch import fetch_trace
 from dashboard.models import TraceRecord
 from dashboard.presenters import waterfall
 from dashboard.presenters.payload import build_payload
+from dashboard.presenters.shown import Shown
+from dashboard.presenters.span_details import span_details
 from dashboard.presenters.strings import trace_strings
 from dashboard.reads import find as finder
+from dashboard.reads.operations import known_operations
 from dashboard.reads.traces import find_record, load, load_whole
 from dashboard.sources.jaeger.export import to_jaeger_json
 from dashboard.sources.otlp.export import to_otlp_json
@@ -60,15 +64,16 @@ def get_record(trace_id: str) -> TraceRecord | None:
     return find_record(normalise_trace_id(trace_id))
 
 
-def shown_of(record: TraceRecord) -> waterfall.Shown:
+def shown_of(record: TraceRecord) -> Shown:
     """A record ready for the presenters."""
     loaded = load(record)
-    return waterfall.Shown(
+    return Shown(
         loaded.trace,
         loaded.extra,
         record.summary,
         growing=not record.settled,
         complete=record.settled and not record.orphan_count,
+        look_up=partial(known_operations, record.source_id),
     )
 
 
@@ -114,7 +119,7 @@ def show(request: HttpRequest, trace_id: str) -> HttpResponse:
 
 
 def page_context(
-    request: HttpRequest, shown: waterfall.Shown, urls: dict[str, str], source: str
+    request: HttpRequest, shown: Shown, urls: dict[str, str], source: str
 ) -> dict[str, Any]:
     """What the template needs, for a stored trace or a snapshot."""
     embedded = request.GET.get("uiEmbed") == "v0"
@@ -184,7 +189,7 @@ def span(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
     return span_answer(shown_of(record), bytes(record.details), row)
 
 
-def span_answer(shown: waterfall.Shown, details: bytes, row: int) -> HttpResponse:
+def span_answer(shown: Shown, details: bytes, row: int) -> HttpResponse:
     """The JSON of one row, or 404."""
     try:
         raw = codec.read_detail(details, row)
@@ -193,7 +198,7 @@ def span_answer(shown: waterfall.Shown, details: bytes, row: int) -> HttpRespons
             {"ok": False, "error": _("There is no such span."), "status": 404},
             status=404,
         )
-    return JsonResponse(waterfall.span_details(shown, row, raw))
+    return JsonResponse(span_details(shown, row, raw))
 
 
 @require_safe

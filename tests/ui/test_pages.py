@@ -328,7 +328,7 @@ def test_a_service_that_went_on_is_not_told_as_failed() -> None:
     from dashboard.adjusters.standard import adjust
     from dashboard.analysis.analyse import analyse
     from dashboard.analysis.summary import describe_error
-    from dashboard.presenters.waterfall import _error_sentence
+    from dashboard.presenters.sentences import error_sentence
     from tests.factories import make_trace
 
     spans = [
@@ -340,6 +340,6 @@ def test_a_service_that_went_on_is_not_told_as_failed() -> None:
         span["tags"] = {"error": True}  # type: ignore[assignment]  # a mixed dictionary
     trace = adjust(make_trace(spans))
     first = describe_error(trace, analyse(trace).first_error)
-    (told,) = _error_sentence(trace, {"first_error": first})
+    (told,) = error_sentence(trace, {"first_error": first})
     assert "stopped at reviews" in told["text"]
     assert "failed reviews" not in told["text"]
