@@ -149,20 +149,23 @@ class RollupDelta(models.Model):
 
 
 class RollupBlock(models.Model):
-    """Folded rollups of one source and minute, hour or day."""
+    """Folded rollups of one source, group of levels, and minute, hour or day."""
 
     source = models.ForeignKey(Source, on_delete=models.CASCADE)
     span_minutes = models.PositiveIntegerField()  # 1, 60 or 1440
     minute = models.BigIntegerField()  # first minute since the epoch
     overlap = models.BooleanField(default=False)
+    level = models.CharField(max_length=20, default="")  # "": all, as it was before
+    revision = models.BigIntegerField(default=0)  # another number at each write
     payload = models.BinaryField()
 
     class Meta:
-        """One block per source, span and start."""
+        """One block per source, span, start and group of levels."""
 
         constraints = [
             models.UniqueConstraint(
-                fields=["source", "span_minutes", "minute", "overlap"], name="one_block"
+                fields=["source", "span_minutes", "minute", "overlap", "level"],
+                name="one_block",
             )
         ]
         indexes = [models.Index(fields=["span_minutes", "minute"], name="block_minute")]

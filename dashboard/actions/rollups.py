@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from dashboard.graph.contribution import Contribution
+from dashboard.graph.tables import GROUP_OF
 from dashboard.models import RollupBlock, RollupDelta
 
 HOUR, DAY = 60, 1440
@@ -45,14 +47,17 @@ def fold_rollups() -> int:
     return folded
 
 
+Place = tuple[int, int, bool, str]  # source, minute, overlap, group of levels
+
+
 def _into_minutes(deltas: list[RollupDelta]) -> None:
-    sums: dict[tuple[int, int, bool], Contribution] = defaultdict(Contribution)
+    sums: dict[Place, Contribution] = defaultdict(Contribution)
     for delta in deltas:
         found = Contribution.from_bytes(delta.payload)
         for level, minute, key, tally in found.items():
-            total = sums[delta.source_id, minute, delta.overlap]
-            total.at(level, minute, key).add(tally)
-    for (source, minute, overlap), total in sums.items():
+            place = (delta.source_id, minute, delta.overlap, GROUP_OF[level])
+            sums[place].at(level, minute, key).add(tally)
+    for (source, minute, overlap, group), total in sums.items():
         # A minute that was folded into an hour or day already is added there.
         for length in (DAY, HOUR, 1):
             first = minute - minute % length
@@ -63,6 +68,7 @@ def _into_minutes(deltas: list[RollupDelta]) -> None:
                     span_minutes=length,
                     minute=first,
                     overlap=overlap,
+                    level=group,
                 )
                 .first()
             )
@@ -70,7 +76,11 @@ def _into_minutes(deltas: list[RollupDelta]) -> None:
                 break
         if block is None:
             block = RollupBlock(
-                source_id=source, span_minutes=1, minute=minute, overlap=overlap
+                source_id=source,
+                span_minutes=1,
+                minute=minute,
+                overlap=overlap,
+                level=group,
             )
         _add_to(block, total)
 
@@ -82,6 +92,7 @@ def _add_to(block: RollupBlock, more: Contribution) -> None:
     total.merge(more)
     if total:
         block.payload = total.to_bytes()
+        block.revision = secrets.randbits(40)
         block.save()
     elif block.pk is not None:
         block.delete()
@@ -99,21 +110,24 @@ def _coarsen(length: int, longer: int, before: int) -> None:
     """Fold blocks of one length that lie wholly before a minute into longer ones."""
     limit = before - before % longer
     blocks = RollupBlock.objects.filter(span_minutes=length, minute__lt=limit)
-    groups: dict[tuple[int, int, bool], list[int]] = defaultdict(list)
-    for pk, source, minute, overlap in blocks.values_list(
-        "pk", "source_id", "minute", "overlap"
+    groups: dict[Place, list[int]] = defaultdict(list)
+    for pk, source, minute, overlap, group in blocks.values_list(
+        "pk", "source_id", "minute", "overlap", "level"
     )[:20_000]:
-        groups[source, minute - minute % longer, overlap].append(pk)
-    for (source, first, overlap), pks in groups.items():
+        groups[source, minute - minute % longer, overlap, group].append(pk)
+    for (source, first, overlap, group), pks in groups.items():
         with transaction.atomic():
             parts = list(RollupBlock.objects.select_for_update().filter(pk__in=pks))
             total = Contribution.total(
                 Contribution.from_bytes(part.payload) for part in parts
             )
-            block = RollupBlock.objects.filter(
-                source_id=source, span_minutes=longer, minute=first, overlap=overlap
-            ).first() or RollupBlock(
-                source_id=source, span_minutes=longer, minute=first, overlap=overlap
-            )
+            place = {
+                "source_id": source,
+                "span_minutes": longer,
+                "minute": first,
+                "overlap": overlap,
+                "level": group,
+            }
+            block = RollupBlock.objects.filter(**place).first() or RollupBlock(**place)
             RollupBlock.objects.filter(pk__in=pks).delete()
             _add_to(block, total)

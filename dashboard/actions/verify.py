@@ -11,6 +11,7 @@ from dashboard.actions.ingest import write_delta
 from dashboard.actions.rollups import DAY, current_minute
 from dashboard.graph.contribution import Contribution, contribution
 from dashboard.graph.link import link
+from dashboard.graph.packing import is_packed
 from dashboard.models import RollupBlock, RollupDelta, Source, Tombstone, TraceRecord
 from dashboard.traces import codec
 
@@ -63,8 +64,10 @@ def _recount(source: Source, result: Verification) -> tuple[Contribution, Contri
         result.traces += 1
         result.spans += len(trace)
         share = Contribution()
-        if record.contribution:
+        if record.contribution and is_packed(record.contribution):
             share = contribution(trace, link(trace))
+        else:  # what an earlier version counted is what will be taken off
+            share = Contribution.from_bytes(record.contribution)
         wanted.merge(share)
         if not record.counted:
             uncounted.merge(share, -1)

@@ -11,7 +11,9 @@ import numpy as np
 import zstandard
 
 from dashboard.graph.calls import Call
+from dashboard.graph.deep import Sites, paths
 from dashboard.graph.histogram import Histogram, bucket_of, buckets_of
+from dashboard.graph.packing import Row, is_packed, pack, unpack, words_of
 from dashboard.traces.trace import Flag, Kind, Trace
 
 MINUTE_NS = 60 * 10**9
@@ -67,9 +69,20 @@ Minutes = dict[int, dict[Key, Tally]]
 class Contribution:
     """Tallies by level, minute (since the epoch) and key.
 
-    Levels and their keys: ``edge`` (caller, callee, caller version, callee
-    version, virtual side, node kind, "async" or "", "self" or ""), ``service``
-    (service, version, namespace) and ``operation`` (service, operation).
+    Levels and their keys, where ``…`` is (virtual side, node kind, "async" or "",
+    "self" or ""):
+
+    - ``edge``: caller, callee, caller version, callee version, …, caller
+      namespace, callee namespace
+    - ``operation-edge``: caller, its operation, callee, its operation, …
+    - ``instance-edge``: caller, its instance, callee, its instance, …
+    - ``service`` (requests): service, version, namespace
+    - ``entry`` (requests): service, operation
+    - ``instance`` (requests): service, instance, version, namespace
+    - ``operation`` (all spans): service, operation
+    - ``presence`` (all spans): service
+    - ``path`` (last calls; attempts are traces): service, operation, service, …
+    - ``sampling`` (traces): sampler, its parameter
     """
 
     levels: dict[str, Minutes] = field(default_factory=dict)
@@ -118,8 +131,9 @@ class Contribution:
 
     def to_bytes(self) -> bytes:
         """Compressed bytes for storage."""
-        packed = msgspec.msgpack.encode(self.plain())
-        return zstandard.ZstdCompressor(level=3).compress(packed)
+        return pack(
+            {level: _rows_of(minutes) for level, minutes in self.levels.items()}
+        )
 
     @classmethod
     def from_bytes(cls, content: bytes | memoryview[int]) -> Contribution:
@@ -127,11 +141,38 @@ class Contribution:
         result = cls()
         if not content:
             return result
+        if is_packed(content):
+            return result._read(content)
         plain = zstandard.ZstdDecompressor().decompress(bytes(content))
         for level, minute, key, tally in msgspec.msgpack.decode(plain):
             minutes = result.levels.setdefault(level, {})
-            minutes.setdefault(minute, {})[tuple(key)] = Tally.unpacked(tally)
+            words = (*key, "", "") if level == "edge" else tuple(key)
+            minutes.setdefault(minute, {})[words] = Tally.unpacked(tally)
         return result
+
+    def _read(self, content: bytes | memoryview[int]) -> Contribution:
+        for level, frame in unpack(content).items():
+            minutes = self.levels.setdefault(level, {})
+            buckets, numbers = frame.bucket.tolist(), frame.number.tolist()
+            first = 0
+            for key, minute, count, errors, attempts, sum_ns, length in zip(
+                frame.keys,
+                frame.minute.tolist(),
+                frame.count.tolist(),
+                frame.errors.tolist(),
+                frame.attempts.tolist(),
+                frame.sum_ns.tolist(),
+                frame.lengths.tolist(),
+                strict=True,
+            ):
+                last = first + length
+                histogram = dict(
+                    zip(buckets[first:last], numbers[first:last], strict=True)
+                )
+                tally = Tally(count, errors, attempts, sum_ns, histogram)
+                minutes.setdefault(minute, {})[words_of(key)] = tally
+                first = last
+        return self
 
     @classmethod
     def total(cls, parts: Iterable[Contribution]) -> Contribution:
@@ -151,35 +192,48 @@ def histograms_in(
     """
     if not content:
         return
+    if is_packed(content):
+        for frame in unpack(content, (level,)).values():
+            cells = np.column_stack((frame.bucket, frame.number)).ravel().tolist()
+            first = 0
+            rows = zip(frame.minute.tolist(), frame.lengths.tolist(), strict=True)
+            for packed, (minute, length) in zip(frame.keys, rows, strict=True):
+                last = first + 2 * length
+                yield minute, list(words_of(packed)), cells[first:last]
+                first = last
+        return
     plain = zstandard.ZstdDecompressor().decompress(bytes(content))
     for found, minute, key, tally in msgspec.msgpack.decode(plain):
         if found == level:
             yield minute, key, tally[4]
 
 
+def _rows_of(minutes: Minutes) -> Iterator[Row]:
+    for minute, keys in minutes.items():
+        for key, tally in keys.items():
+            yield (
+                minute,
+                key,
+                tally.count,
+                tally.errors,
+                tally.attempts,
+                tally.sum_ns,
+                tally.histogram,
+            )
+
+
 def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     """What an adjusted trace adds (definitions, "aggregates").
 
     A call belongs to the minute of its caller span's raw start, else of its
-    callee's. A service's requests are its SERVER and CONSUMER spans, or its
-    entry spans where none of its spans carries a kind; an operation's figures
-    count all its spans.
+    callee's; paths and sampling to that of the trace's. A service's requests are
+    its SERVER and CONSUMER spans, or its entry spans where none of its spans
+    carries a kind; an operation's figures count all its spans.
     """
     result = Contribution()
+    sites = Sites(trace)
     for call in calls:
-        key: Key = (
-            call.caller,
-            call.callee,
-            call.caller_version,
-            call.callee_version,
-            call.virtual,
-            call.node_kind,
-            "async" if call.asynchronous else "",
-            "self" if call.self_call else "",
-        )
-        tally = result.at("edge", call.start_ns // MINUTE_NS, key)
-        _count(tally, call.error, call.duration_ns, bucket_of(call.duration_ns))
-        tally.attempts += call.attempts
+        _count_call(result, sites, call)
     if not len(trace):
         return result
     kinds = trace.kind
@@ -195,18 +249,82 @@ def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     request |= untyped[trace.service] & (above != trace.service)
     services, operations = trace.service.tolist(), trace.operation.tolist()
     for row in np.flatnonzero(request).tolist():
-        key = (
-            trace.services[services[row]],
-            trace.fact("version", row),
-            trace.fact("namespace", row),
+        service = trace.services[services[row]]
+        version, namespace = trace.fact("version", row), trace.fact("namespace", row)
+        keys: tuple[tuple[str, Key], ...] = (
+            ("service", (service, version, namespace)),
+            ("entry", (service, trace.operations[operations[row]])),
+            ("instance", (service, trace.fact("pod", row), version, namespace)),
         )
-        tally = result.at("service", minutes[row], key)
-        _count(tally, failed[row], durations[row], buckets[row])
+        for level, key in keys:
+            tally = result.at(level, minutes[row], key)
+            _count(tally, failed[row], durations[row], buckets[row])
     for row in range(len(trace)):
         key = (trace.services[services[row]], trace.operations[operations[row]])
         tally = result.at("operation", minutes[row], key)
         _count(tally, failed[row], durations[row], buckets[row])
+    for minute, keys_at in list(result.levels["operation"].items()):
+        for key, tally in keys_at.items():
+            result.at("presence", minute, key[:1]).count += tally.count
+    _count_paths(result, trace, calls, sites)
     return result
+
+
+def _count_call(result: Contribution, sites: Sites, call: Call) -> None:
+    """Book a call on each level of edges."""
+    minute = call.start_ns // MINUTE_NS
+    caller, callee = call.caller, call.callee
+    nature = (
+        call.virtual,
+        call.node_kind,
+        "async" if call.asynchronous else "",
+        "self" if call.self_call else "",
+    )
+    operations = sites.operations(call)
+    instances = sites.facts("pod", call)
+    versions = (call.caller_version, call.callee_version)
+    keys: tuple[tuple[str, Key], ...] = (
+        (
+            "edge",
+            (caller, callee, *versions, *nature, *sites.facts("namespace", call)),
+        ),
+        (
+            "operation-edge",
+            (caller, operations[0], callee, operations[1], *nature),
+        ),
+        (
+            "instance-edge",
+            (caller, instances[0], callee, instances[1], *nature),
+        ),
+    )
+    bucket = bucket_of(call.duration_ns)
+    for level, key in keys:
+        tally = result.at(level, minute, key)
+        _count(tally, call.error, call.duration_ns, bucket)
+        tally.attempts += call.attempts
+
+
+def _count_paths(
+    result: Contribution, trace: Trace, calls: list[Call], sites: Sites
+) -> None:
+    """Book the paths of calls, and how the trace was sampled."""
+    minute = int(trace.start_ns.min()) // MINUTE_NS
+    for path in paths(trace, calls, sites):
+        tally = result.at("path", minute, path.words)
+        tally.count += path.calls
+        tally.errors += path.errors
+        tally.attempts += 1
+        tally.sum_ns += path.sum_ns
+    sampler = ("", "")
+    if "sampler.type" in trace.facts:
+        rows = np.flatnonzero(trace.facts["sampler.type"] >= 0)
+        if len(rows):
+            row = int(rows[0])
+            sampler = (
+                trace.fact("sampler.type", row),
+                trace.fact("sampler.param", row),
+            )
+    result.at("sampling", minute, sampler).count += 1
 
 
 def _count(tally: Tally, failed: bool, duration_ns: int, bucket: int) -> None:

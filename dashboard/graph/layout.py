@@ -1,56 +1,114 @@
-"""Places services left to right, callers before callees; stable for one shape."""
+"""Places nodes left to right, callers before callees; calm when nodes come and go."""
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Iterable, Mapping
 from functools import lru_cache
+from threading import Lock
 
 import networkx as nx
 
+from dashboard.graph.groups import Shape
+
 log = logging.getLogger(__name__)
-COLUMN, ROW = 1.0, 1.0
 try:
     import fast_sugiyama
 except ImportError:  # no wheel for this machine: the plain layering below serves
     fast_sugiyama = None
-Positions = dict[str, tuple[float, float]]
+Positions = dict[str, tuple[float, float]]  # column and row
+Sizes = Mapping[str, tuple[float, float]]  # columns and rows that a node takes
+ONE = (1.0, 1.0)
+GAP = 0.4  # rows between parts that are not connected
+QUICK_ABOVE = 120  # nodes; with more the layouter leaves its slowest step out
+KEEP_SHARE = 0.7  # of the nodes must stay in their columns to keep a picture
+_remembered: OrderedDict[Hashable, Positions] = OrderedDict()
+_lock = Lock()
+MAX_REMEMBERED = 128
 
 
-def place(graph: nx.DiGraph) -> Positions:
-    """Positions (column, row) of all nodes; equal for graphs of equal shape."""
-    nodes = tuple(sorted(graph.nodes))
-    edges = tuple(sorted((u, v) for u, v in graph.edges if u != v))
-    return dict(_place(nodes, edges))
+def place(shape: Shape, view: Hashable = None) -> Positions:
+    """Positions of all nodes, equal for equal shapes.
+
+    With a ``view``, nodes that its last picture had keep their places where the
+    columns allow it, and new ones get free places near their neighbours.
+    """
+    if view is None:
+        return stack(_columns_of(shape))
+    columns = _columns_of(shape)
+    with _lock:
+        before = _remembered.get(view)
+    found = _adapt(before, columns, shape) if before else None
+    if found is None:
+        found = stack(columns)
+    with _lock:
+        _remembered[view] = found
+        _remembered.move_to_end(view)
+        while len(_remembered) > MAX_REMEMBERED:
+            _remembered.popitem(last=False)
+    return found
+
+
+Parts = tuple[tuple[tuple[str, ...], ...], ...]  # parts, columns, names
+
+
+def stack(parts: Parts, sizes: Sizes | None = None) -> Positions:
+    """Positions from columns in order; parts below one another, the single ones packed."""
+    sizes = sizes or {}
+    result: Positions = {}
+    top, singles = 0.0, []
+    widest = 1.0
+    for part in parts:
+        if len(part) == 1 and len(part[0]) == 1 and len(parts) > 1:
+            singles.append(part[0][0])
+            continue
+        heights = [sum(sizes.get(n, ONE)[1] for n in layer) for layer in part]
+        height, x = max(heights), 0.0
+        for layer, own in zip(part, heights, strict=True):
+            y = top + (height - own) / 2  # each column is centred on the tallest
+            for name in layer:
+                result[name] = (x, y)
+                y += sizes.get(name, ONE)[1]
+            x += max(sizes.get(name, ONE)[0] for name in layer)
+        widest = max(widest, x)
+        top += height + GAP
+    _pack(singles, sizes, top, max(widest, len(singles) ** 0.5), result)
+    return result
+
+
+def _pack(
+    names: Iterable[str], sizes: Sizes, top: float, width: float, result: Positions
+) -> None:
+    """Rows of nodes that nothing connects."""
+    x = row_height = 0.0
+    for name in names:
+        wide, high = sizes.get(name, ONE)
+        if x and x + wide > width:
+            x, top, row_height = 0.0, top + row_height, 0.0
+        result[name] = (x, top)
+        x += wide
+        row_height = max(row_height, high)
 
 
 @lru_cache(maxsize=256)
-def _place(
-    nodes: tuple[str, ...], edges: tuple[tuple[str, str], ...]
-) -> tuple[tuple[str, tuple[float, float]], ...]:
+def _columns_of(shape: Shape) -> Parts:
+    nodes, edges = shape
     graph: nx.DiGraph = nx.DiGraph()
     graph.add_nodes_from(nodes)
     graph.add_edges_from(edges)
     parts = sorted(
         nx.weakly_connected_components(graph), key=lambda part: (-len(part), min(part))
     )
-    result: Positions = {}
-    top = 0.0
-    for part in parts:
-        layers = _layers(graph.subgraph(sorted(part)))
-        height = max(len(layer) for layer in layers)
-        for column, layer in enumerate(layers):
-            # Each column is centred on the tallest one.
-            shift = (height - len(layer)) / 2
-            for place_in_layer, name in enumerate(layer):
-                y = top + shift + place_in_layer
-                result[name] = (column * COLUMN, y * ROW)
-        top += height + 0.4
-    return tuple(sorted(result.items()))
+    return tuple(_layers(graph.subgraph(part)) for part in parts)
 
 
-def _layers(graph: nx.DiGraph) -> list[list[str]]:
-    """Columns of names, each in the order that crosses least."""
+def columns_of(shape: Shape) -> Parts:
+    """The parts of a graph, each as columns of names in the order that crosses least."""
+    return _columns_of(shape)
+
+
+def _layers(graph: nx.DiGraph) -> tuple[tuple[str, ...], ...]:
     order = _sugiyama(graph)
     column = _columns(graph)
     layers: dict[int, list[str]] = defaultdict(list)
@@ -60,27 +118,59 @@ def _layers(graph: nx.DiGraph) -> list[list[str]]:
     if order:
         for layer in found:
             layer.sort(key=lambda name: (order.get(name, 0.0), name))
-        return found
-    return _barycentres(graph, found)
+    else:
+        found = _barycentres(graph, found)
+    return tuple(tuple(layer) for layer in found)
 
 
 def _columns(graph: nx.DiGraph) -> dict[str, int]:
-    """Longest distance from a root, cycles condensed."""
-    condensed = nx.condensation(graph)
-    level: dict[int, int] = {}
-    for component in nx.topological_sort(condensed):
-        above = [level[p] for p in condensed.predecessors(component)]
-        level[component] = max(above, default=-1) + 1
-    mapping: dict[str, int] = condensed.graph["mapping"]
-    return {name: level[mapping[name]] for name in graph.nodes}
+    """Longest distance from a root, calls that close a cycle left out.
+
+    So the members of a cycle stand side by side, not in one column.
+    """
+    found: dict[str, int] = {}
+    state: dict[str, int] = {}
+    order: list[str] = []
+    back: set[tuple[str, str]] = set()
+    roots = sorted(graph.nodes, key=lambda n: (graph.in_degree(n) > 0, n))
+    for root in roots:
+        if root in state:
+            continue
+        state[root] = 1
+        work = [(root, iter(sorted(graph.successors(root))))]
+        while work:
+            name, below = work[-1]
+            for other in below:
+                if other not in state:
+                    state[other] = 1
+                    work.append((other, iter(sorted(graph.successors(other)))))
+                    break
+                if state[other] == 1:
+                    back.add((name, other))  # closes a cycle
+            else:
+                state[name] = 2
+                order.append(name)
+                work.pop()
+    for name in reversed(order):
+        above = [
+            found[other] + 1
+            for other in graph.predecessors(name)
+            if (other, name) not in back
+        ]
+        found[name] = max(above, default=0)
+    return found
 
 
 def _sugiyama(graph: nx.DiGraph) -> dict[str, float]:
     """Order across the columns by the Rust layouter, or nothing."""
     if fast_sugiyama is None or graph.number_of_edges() == 0:
         return {}
+    quick = graph.number_of_nodes() > QUICK_ABOVE
+    options = (
+        {"crossing_minimization": "barycenter", "transpose": False} if quick else {}
+    )
     try:
-        found = fast_sugiyama.from_edges(sorted(graph.edges)).to_dict()
+        found = fast_sugiyama.from_edges(sorted(graph.edges), **options).to_dict()
         return {name: float(x) for name, (x, _) in found.items()}
     except Exception:  # a foreign extension; any fault of it must not cost the page
         log.warning("fast-sugiyama failed; the plain layering is used", exc_info=True)
@@ -103,3 +193,97 @@ def _barycentres(graph: nx.DiGraph, layers: list[list[str]]) -> list[list[str]]:
             }
             layer.sort(key=lambda name: (middle[name], name))
     return layers
+
+
+def _adapt(before: Positions, columns: Parts, shape: Shape) -> Positions | None:
+    """The picture before with what came and went; nothing if too much has moved."""
+    column = {
+        name: float(number)
+        for part in columns
+        for number, layer in enumerate(part)
+        for name in layer
+    }
+    for part in columns:
+        if len(part) == 1 and len(part[0]) == 1:  # packed, wherever there was room
+            name = part[0][0]
+            column[name] = before.get(name, (0.0, 0.0))[0]
+    stays = {n: p for n, p in before.items() if column.get(n) == p[0]}
+    if len(stays) == len(column):
+        return stays
+    if len(stays) < KEEP_SHARE * max(len(column), len(before)):
+        return None
+    result = dict(stays)
+    taken: dict[float, list[float]] = defaultdict(list)
+    for x, y in stays.values():
+        taken[x].append(y)
+    near: dict[str, list[str]] = defaultdict(list)
+    for caller, callee in shape[1]:
+        near[caller].append(callee)
+        near[callee].append(caller)
+    for name in sorted(column.keys() - stays.keys(), key=lambda n: (column[n], n)):
+        x = column[name]
+        rows = [result[other][1] for other in near[name] if other in result]
+        wanted = sum(rows) / len(rows) if rows else max(taken[x], default=-1.0) + 1.0
+        y = _free(wanted, taken[x])
+        taken[x].append(y)
+        result[name] = (x, y)
+    return result
+
+
+def _free(wanted: float, taken: list[float]) -> float:
+    """The free row nearest to the one wanted, not above the picture."""
+    places = [max(wanted, 0.0)]
+    for y in taken:
+        places += [y + 1.0, y - 1.0]
+    free = [
+        y for y in places if y >= 0 and all(abs(y - other) >= 0.999 for other in taken)
+    ]
+    return min(free, key=lambda y: (abs(y - wanted), y))
+
+
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1: columns and rows
+EDGE = 0.35  # room between an open group's box and its members
+
+
+def place_groups(
+    shape: Shape, group_of: Mapping[str, str], view: Hashable = None
+) -> tuple[Positions, dict[str, Box]]:
+    """Positions where some nodes are members of open groups, and the groups' boxes.
+
+    ``group_of`` names the group of each such member. A group is laid out by
+    itself, then placed as a whole among the others.
+    """
+    if not group_of:
+        return place(shape, view), {}
+    nodes, edges = shape
+    outer = {
+        name: f"\0{group_of[name]}" if name in group_of else name for name in nodes
+    }
+    inner: dict[str, list[str]] = defaultdict(list)
+    inside: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    between = set()
+    for name in nodes:
+        if name in group_of:
+            inner[outer[name]].append(name)
+    for u, v in edges:
+        if outer[u] == outer[v]:
+            inside[outer[u]].append((u, v))
+        else:
+            between.add((outer[u], outer[v]))
+    placed, sizes = {}, {}
+    for group, members in inner.items():
+        placed[group] = stack(columns_of((tuple(members), tuple(inside[group]))))
+        x1 = max(x for x, _ in placed[group].values()) + 1
+        y1 = max(y for _, y in placed[group].values()) + 1
+        sizes[group] = (x1 + 2 * EDGE, y1 + 2 * EDGE)
+    whole = (tuple(sorted(set(outer.values()))), tuple(sorted(between)))
+    result, boxes = {}, {}
+    for name, (x, y) in stack(columns_of(whole), sizes).items():
+        if name not in placed:
+            result[name] = (x, y)
+            continue
+        wide, high = sizes[name]
+        boxes[name[1:]] = (x, y, x + wide - 1, y + high - 1)
+        for member, (dx, dy) in placed[name].items():
+            result[member] = (x + EDGE + dx, y + EDGE + dy)
+    return result, boxes

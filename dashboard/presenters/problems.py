@@ -10,7 +10,7 @@ from dashboard.traces.query import SORTS
 
 def problem_text(problem: Problem) -> str:
     """What is wrong with a value, and what to write instead."""
-    values = {"where": problem.where, "value": problem.values.get("value", "")}
+    values = {"where": problem.where, "value": "", "known": "", **problem.values}
     table = {
         "bad-duration": _("%(where)s is no duration. Write it like 200ms, 1.5s or 2h."),
         "bad-time": _(
@@ -26,5 +26,9 @@ def problem_text(problem: Problem) -> str:
         "min-over-max": _("The shortest duration is longer than the longest."),
         "end-before-start": _("The end lies before the start."),
         "bad-hops": _("Hops are a number from 1 to 9, not “%(value)s”."),
+        "bad-choice": _(
+            "There is no “%(value)s” for %(where)s. Choose one of: %(known)s."
+        ),
+        "too-long": _("%(where)s is longer than 1000 characters."),
     }
     return table.get(problem.code, problem.code) % values

@@ -1,243 +1,209 @@
-"""The service graph as plain data: nodes, edges, sentence, time band."""
+"""The service graph as plain data: nodes, edges, groups, sentence, time band."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 import networkx as nx
-from django.urls import reverse
-from django.utils.translation import gettext as _
+import numpy as np
 
 from dashboard.graph import attributes as a
-from dashboard.graph.build import build_graph, focus
-from dashboard.graph.contribution import Contribution, Tally
-from dashboard.graph.histogram import percentile
-from dashboard.graph.layout import place
+from dashboard.graph.build import build_graph, focus, levels_for
+from dashboard.graph.groups import Grouping, grouping, is_open, quotient, shape_of
+from dashboard.graph.layout import place_groups
 from dashboard.graph.options import MINUTE_US, GraphOptions
-from dashboard.presenters import text
-from dashboard.presenters.colors import monogram, slots
-from dashboard.reads.rollups import read_window
+from dashboard.graph.tables import Table
+from dashboard.presenters.colors import slots
+from dashboard.presenters.topology_parts import (
+    edge_data,
+    label_of,
+    node_data,
+    sampling_data,
+    sentence,
+)
+from dashboard.reads.rollups import read_tables
 
-FAILING_SHARE = 0.05
+MAX_BAND = 1440
+
+
+@dataclass(slots=True)
+class View:
+    """A window's graph as the page shows it: filtered, focused, grouped."""
+
+    options: GraphOptions
+    first: int  # minutes since the epoch, inclusive
+    last: int
+    now_us: int
+    tables: dict[str, Table]
+    whole: nx.DiGraph
+    graph: nx.DiGraph  # filtered and focused
+    shown: nx.DiGraph  # with closed groups
+    groups: Grouping
+    opened: tuple[str, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the window; the running minute counts as far as it has gone."""
+        seconds = max((self.last - self.first + 1) * 60.0, 60.0)
+        if self.options.live:
+            seconds -= 60 - (self.now_us % MINUTE_US) / 1e6
+        return max(seconds, 1.0)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Start and end in µs."""
+        return self.first * MINUTE_US, (self.last + 1) * MINUTE_US
+
+
+def build_view(options: GraphOptions) -> View:
+    """Read, build, filter, focus and group the graph that options ask for."""
+    now_us = time.time_ns() // 1_000
+    first, last = options.minutes(now_us)
+    tables = read_tables(first, last, options.source, levels_for(options.level))
+    whole = build_graph(tables, options.level, self_calls=options.self_calls)
+    graph = whole
+    if options.focus:
+        graph = focus(whole, options.focus, options.up, options.down)
+    opened = options.open
+    groups = grouping(graph, options.group)
+    shown = quotient(graph, groups, opened, options.self_calls) if groups.by else graph
+    return View(
+        options, first, last, now_us, tables, whole, graph, shown, groups, opened
+    )
 
 
 def topology_data(options: GraphOptions) -> dict[str, Any]:
     """Everything that the page shows for a window, as JSON-ready data."""
-    now_us = time.time_ns() // 1_000
-    first, last = options.minutes(now_us)
-    found = read_window(first, last, options.source)
-    whole = build_graph(found, self_calls=options.self_calls)
-    graph = focus(whole, options.focus, options.hops) if options.focus else whole
-    positions = place(graph)
-    colours = slots(n for n, d in whole.nodes(data=True) if not d[a.VIRTUAL])
-    seconds = max((last - first + 1) * 60.0, 60.0)
-    if options.live:
-        # The running minute counts only as far as it has gone.
-        seconds -= 60 - (now_us % MINUTE_US) / 1e6
-    window = (first * MINUTE_US, (last + 1) * MINUTE_US)
+    return view_data(build_view(options))
+
+
+def view_data(view: View) -> dict[str, Any]:
+    """A view as JSON-ready data."""
+    options, shown = view.options, view.shown
+    began = time.perf_counter()
+    members = {
+        name: view.groups.of[name]
+        for name in shown
+        if name in view.groups.of and view.groups.by
+    }
+    positions, boxes = place_groups(shape_of(shown), members, _memory_key(options))
+    layout_ms = (time.perf_counter() - began) * 1000
+    colours = slots(
+        sorted(
+            {d[a.SERVICE] for _, d in view.whole.nodes(data=True) if not d[a.VIRTUAL]}
+        )
+    )
+    seconds, window = view.seconds, view.window
     nodes = [
-        _node(graph, name, positions[name], colours, seconds) for name in sorted(graph)
+        node_data(shown, name, positions[name], colours, seconds)
+        for name in sorted(shown)
     ]
     edges = [
-        _edge(graph, caller, callee, seconds, window, options.source)
-        for caller, callee in sorted(graph.edges)
+        edge_data(shown, caller, callee, seconds, options, window)
+        for caller, callee in sorted(shown.edges)
     ]
     return {
+        "level": options.level,
         "nodes": nodes,
         "edges": edges,
+        "groups": groups_data(view, positions, boxes),
+        "grouped": view.groups.by,
+        "names": sorted([name, view.groups.of.get(name, "")] for name in view.graph),
+        "counts": {
+            "nodes": view.whole.number_of_nodes(),
+            "edges": view.whole.number_of_edges(),
+            "shown_nodes": shown.number_of_nodes(),
+            "shown_edges": shown.number_of_edges(),
+            "hidden_nodes": view.whole.number_of_nodes() - view.graph.number_of_nodes(),
+            "hidden_edges": view.whole.number_of_edges() - view.graph.number_of_edges(),
+            "found_nodes": 0,
+            "found_edges": 0,
+        },
+        "sampling": sampling_data(_samplers(view.tables["sampling"])),
         "start_us": window[0],
         "end_us": window[1],
-        "updated_us": now_us,
+        "seconds": round(seconds, 3),
+        "at_us": options.at_us,
+        "updated_us": view.now_us,
         "live": options.live,
-        "sentence": sentence(nodes, edges, seconds),
-        "band": band(found, first, last),
+        "sentence": sentence(nodes, edges),
+        "band": band(view.tables["service"], view.first, view.last),
         "focus": options.focus,
-        "hidden": whole.number_of_nodes() - graph.number_of_nodes(),
+        "hidden": view.whole.number_of_nodes() - view.graph.number_of_nodes(),
+        "overlay": None,
+        "layout_ms": round(layout_ms, 1),
+        "shape": shape_text(positions),
     }
 
 
-def _figures(tally: Tally, seconds: float) -> dict[str, Any]:
-    p50, _spread = percentile(tally.histogram, 0.5)
-    p95, spread = percentile(tally.histogram, 0.95)
-    p99, _spread = percentile(tally.histogram, 0.99)
-    share = tally.errors / tally.count if tally.count else 0.0
-    return {
-        "calls": tally.count,
-        "calls_text": text.count(tally.count),
-        "errors": tally.errors,
-        "error_share": round(share, 5),
-        "error_text": text.share(share) if tally.errors else "",
-        "rate": round(tally.count / seconds, 4),
-        "rate_text": text.rate(tally.count / seconds),
-        "p50_us": p50 // 1_000,
-        "p95_us": p95 // 1_000,
-        "p99_us": p99 // 1_000,
-        "p50_text": text.duration_us(p50 // 1_000) if tally.count else "–",
-        "p95_text": text.duration_us(p95 // 1_000) if tally.count else "–",
-        "p99_text": text.duration_us(p99 // 1_000) if tally.count else "–",
-        "spread_us": spread // 1_000,
-    }
-
-
-def _node(
-    graph: nx.DiGraph,
-    name: str,
-    position: tuple[float, float],
-    colours: Mapping[str, int],
-    seconds: float,
-) -> dict[str, Any]:
-    node = graph.nodes[name]
-    tally: Tally = node[a.REQUESTS]
-    if node[a.VIRTUAL] or not tally.count:
-        tally = Tally()
-        for _caller, _callee, edge in graph.in_edges(name, data=True):
-            tally.add(edge["tally"])
-        if not tally.count:
-            for _caller, _callee, edge in graph.out_edges(name, data=True):
-                tally.add(edge["tally"])
-    versions = [
-        {"version": version, **_figures(part, seconds)}
-        for version, part in sorted(node[a.VERSIONS].items())
-    ]
-    return {
-        "service": name,
-        "monogram": monogram(name),
-        "slot": colours.get(name, 0),
-        "virtual": node[a.VIRTUAL],
-        "kind": node[a.KIND],
-        "kind_text": kind_text(node[a.KIND], node[a.VIRTUAL]),
-        "namespace": node[a.NAMESPACE],
-        "x": position[0],
-        "y": position[1],
-        "versions": versions if len(versions) > 1 else [],
-        **_figures(tally, seconds),
-    }
-
-
-def kind_text(kind: str, virtual: bool) -> str:
-    """What a node is, in words."""
-    words = {
-        "database": _("database"),
-        "queue": _("queue"),
-        "external": _("outside"),
-        "gateway": _("gateway"),
-        "service": _("not traced") if virtual else _("service"),
-    }
-    return words.get(kind, kind)
-
-
-def _edge(
-    graph: nx.DiGraph,
-    caller: str,
-    callee: str,
-    seconds: float,
-    window: tuple[int, int],
-    source: str,
-) -> dict[str, Any]:
-    edge = graph.edges[caller, callee]
-    tally: Tally = edge["tally"]
-    figures = _figures(tally, seconds)
-    parameters = {
-        "caller": caller,
-        "callee": callee,
-        "start": window[0],
-        "end": window[1],
-    }
-    if source:
-        parameters["source"] = source
-    return {
-        "caller": caller,
-        "callee": callee,
-        "attempts": tally.attempts,
-        "asynchronous": edge["asynchronous"],
-        "failing": figures["error_share"] >= FAILING_SHARE,
-        "pairs": [
-            {
-                "caller_version": pair[0],
-                "callee_version": pair[1],
-                **_figures(part, seconds),
-            }
-            for pair, part in sorted(edge["pairs"].items())
-        ],
-        "traces_url": f"{reverse('dashboard:search')}?{urlencode(parameters)}",
-        "sentence": edge_sentence(caller, callee, tally, figures),
-        **figures,
-    }
-
-
-def edge_sentence(
-    caller: str, callee: str, tally: Tally, figures: dict[str, Any]
-) -> str:
-    """One edge in words, for hover and panel."""
-    values = {
-        "caller": caller,
-        "callee": callee,
-        "calls": figures["calls_text"],
-        "p50": figures["p50_text"],
-        "p95": figures["p95_text"],
-        "share": figures["error_text"],
-    }
-    if tally.errors:
-        return (
-            _(
-                "%(caller)s called %(callee)s %(calls)s times; %(share)s failed. Half took "
-                "under %(p50)s, 95 of 100 under %(p95)s."
-            )
-            % values
-        )
+def _memory_key(options: GraphOptions) -> tuple[Any, ...]:
+    """What one picture is of, whatever its window: there nodes keep their places."""
     return (
-        _(
-            "%(caller)s called %(callee)s %(calls)s times, none failed. Half took under "
-            "%(p50)s, 95 of 100 under %(p95)s."
+        options.source,
+        options.level,
+        options.focus,
+        options.up,
+        options.down,
+        options.hide,
+        options.group,
+        options.open,
+        options.self_calls,
+    )
+
+
+def shape_text(positions: Mapping[str, tuple[float, float]]) -> str:
+    """Equal for equal nodes at equal places."""
+    content = repr(sorted(positions.items())).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def groups_data(
+    view: View,
+    positions: Mapping[str, tuple[float, float]],
+    boxes: Mapping[str, tuple[float, float, float, float]],
+) -> list[dict[str, Any]]:
+    """The groups in force, open and closed, with their boxes."""
+    sizes: dict[str, int] = {}
+    for group in view.groups.of.values():
+        sizes[group] = sizes.get(group, 0) + 1
+    found = []
+    for group in sorted(sizes):
+        opened = is_open(group, view.opened)
+        x, y = positions.get(f"group:{group}", (0.0, 0.0))
+        box = boxes.get(group, (x, y, x, y))
+        node = {a.KIND: "group", a.GROUP: group}
+        found.append(
+            {
+                "name": group,
+                "by": view.groups.by,
+                "label": label_of(group, node, view.options.level),
+                "members": sizes[group],
+                "open": opened,
+                **dict(zip(("x0", "y0", "x1", "y1"), box, strict=True)),
+            }
         )
-        % values
-    )
+    return found
 
 
-def sentence(
-    nodes: list[dict[str, Any]], edges: list[dict[str, Any]], seconds: float
-) -> dict[str, str]:
-    """The answer on top: how much traffic, and what fails most."""
-    called = {edge["callee"] for edge in edges}
-    entries = [n for n in nodes if n["service"] not in called and not n["virtual"]]
-    rate = sum(node["rate"] for node in entries)
-    traced = sum(1 for node in nodes if not node["virtual"])
-    worst = max(
-        (edge for edge in edges if edge["failing"] and edge["calls"] >= 5),
-        key=lambda edge: edge["errors"],
-        default=None,
-    )
-    result = {
-        "traffic": _("%(rate)s requests through %(services)s.")
-        % {"rate": text.rate(rate), "services": text.services(traced)},
-        "worst": "",
-    }
-    if worst is not None:
-        result["worst"] = _(
-            "%(share)s of calls from %(caller)s to %(callee)s fail."
-        ) % {
-            "share": worst["error_text"],
-            "caller": worst["caller"],
-            "callee": worst["callee"],
-        }
-    elif edges:
-        result["worst"] = _("No edge fails in more than 5 of 100 calls.")
-    return result
+def _samplers(table: Table) -> list[tuple[str, str, int]]:
+    count = table.totals().count
+    return [(*table.words[n][:2], int(count[n])) for n in table.live()]  # type: ignore[misc]  # two words
 
 
-def band(found: Contribution, first: int, last: int) -> dict[str, list[int]]:
+def band(services: Table, first: int, last: int) -> dict[str, list[int]]:
     """Requests and failures per minute of the window, for the band below."""
-    count = min(last - first + 1, 1440)
-    first = last - count + 1
-    requests, failed = [0] * count, [0] * count
-    for level, minute, _key, tally in found.items():
-        if level == "service" and first <= minute <= last:
-            requests[minute - first] += tally.count
-            failed[minute - first] += tally.errors
-    return {"first_minute": [first], "requests": requests, "failed": failed}
+    first = last - min(last - first + 1, MAX_BAND) + 1
+    every = np.ones(len(services), bool)
+    requests, failed = services.series(every, first, last)
+    return {
+        "first_minute": [first],
+        "requests": requests.tolist(),
+        "failed": failed.tolist(),
+    }
 
 
 def live_data(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
@@ -246,23 +212,37 @@ def live_data(parameters: Mapping[str, list[str]]) -> dict[str, Any]:
     return topology_data(options)
 
 
+CARRIED = (
+    "sentence",
+    "band",
+    "updated_us",
+    "start_us",
+    "end_us",
+    "seconds",
+    "counts",
+    "groups",
+    "sampling",
+    "shape",
+    "hidden",
+)
+
+
 def difference(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any] | None:
     """What changed between two data sets; ``None`` when nothing did."""
     result: dict[str, Any] = {}
-    for kind, key in (
-        ("nodes", lambda n: n["service"]),
-        ("edges", lambda e: f"{e['caller']}\0{e['callee']}"),
-    ):
-        before = {key(item): item for item in old[kind]}
-        after = {key(item): item for item in new[kind]}
+    for kind in ("nodes", "edges"):
+        before = {item["id"]: item for item in old[kind]}
+        after = {item["id"]: item for item in new[kind]}
         result[kind] = [v for k, v in after.items() if before.get(k) != v]
         result[f"removed_{kind}"] = [
-            [v["caller"], v["callee"]] if kind == "edges" else v["service"]
+            [v["caller"], v["callee"]] if kind == "edges" else v["id"]
             for k, v in before.items()
             if k not in after
         ]
     if not any(result.values()):
         return None
-    for name in ("sentence", "band", "updated_us", "start_us", "end_us"):
+    for name in CARRIED:
         result[name] = new[name]
+    if new["names"] != old["names"]:
+        result["names"] = new["names"]
     return result

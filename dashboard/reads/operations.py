@@ -151,6 +151,7 @@ def _read_blocks(source: int, first: int, end: int) -> _Part:
         minute__gte=first,
         minute__lt=end,
         overlap=False,
+        level__in=("", "operation"),
     )
     return _merge(blocks.values_list("payload", flat=True), first, end)
 

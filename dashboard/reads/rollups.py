@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from django.db.models import Count, Max, QuerySet, Sum
+
 from dashboard.graph.contribution import Contribution
+from dashboard.graph.packing import Frame, is_packed, unpack
+from dashboard.graph.tables import GROUP_OF, GROUPS, Adder, Table, within
 from dashboard.models import RollupBlock, RollupDelta, TraceRecord, TraceTerm
 from dashboard.reads.traces import visible_sources
 from dashboard.traces.terms import OVERFLOW, term
@@ -10,22 +16,69 @@ from dashboard.traces.terms import OVERFLOW, term
 MAX_MINUTES = 90 * 1440
 
 
-def read_window(first: int, last: int, source: str = "") -> Contribution:
-    """Tallies of the minutes ``first`` to ``last`` (inclusive, since the epoch).
+GRAPH = GROUPS["graph"]
+Stamp = tuple[int, ...]
 
-    Old minutes were folded into hours and days; a block counts when it begins in
-    the window. With all sources, what several of them hold counts once.
-    """
+
+def _stored(
+    first: int, last: int, source: str, levels: Iterable[str]
+) -> tuple[QuerySet[RollupBlock], QuerySet[RollupDelta]]:
+    """Blocks and deltas of a window; a coarse block counts when it begins in it."""
     sources = list(visible_sources(source).values_list("pk", flat=True))
-    total = Contribution()
     blocks = RollupBlock.objects.filter(
-        source__in=sources, minute__gte=first, minute__lte=last
+        source__in=sources,
+        minute__gte=first,
+        minute__lte=last,
+        level__in=["", *{GROUP_OF[level] for level in levels}],
     )
     deltas = RollupDelta.objects.filter(
         source__in=sources, last_minute__gte=first, first_minute__lte=last
     )
     if source:
         blocks, deltas = blocks.filter(overlap=False), deltas.filter(overlap=False)
+    return blocks, deltas
+
+
+def stamp(
+    first: int, last: int, source: str = "", levels: Iterable[str] = GRAPH
+) -> Stamp:
+    """Numbers that differ when the rollups of a window have changed."""
+    blocks, deltas = _stored(first, last, source, levels)
+    found = blocks.aggregate(n=Count("pk"), pks=Sum("pk"), revisions=Sum("revision"))
+    newer = deltas.aggregate(n=Count("pk"), pks=Sum("pk"), newest=Max("pk"))
+    return tuple(value or 0 for value in (*found.values(), *newer.values()))
+
+
+def read_tables(
+    first: int, last: int, source: str = "", levels: Iterable[str] = GRAPH
+) -> dict[str, Table]:
+    """Tables of the minutes ``first`` to ``last`` (inclusive, since the epoch).
+
+    Old minutes were folded into hours and days; a block counts when it begins in
+    the window. With all sources, what several of them hold counts once.
+    """
+    wanted = set(levels)
+    blocks, deltas = _stored(first, last, source, wanted)
+    adder = Adder()
+    for payload in blocks.values_list("payload", flat=True).iterator(200):
+        adder.add(frames_of(payload, wanted))
+    for payload in deltas.values_list("payload", flat=True).iterator(200):
+        frames = frames_of(payload, wanted)
+        adder.add({lv: within(frame, first, last) for lv, frame in frames.items()})
+    return adder.tables(wanted)
+
+
+def frames_of(payload: bytes | memoryview[int], levels: set[str]) -> dict[str, Frame]:
+    """The frames of stored bytes, also of those of the version before."""
+    if not is_packed(payload):
+        payload = Contribution.from_bytes(payload).to_bytes()
+    return unpack(payload, levels)
+
+
+def read_window(first: int, last: int, source: str = "") -> Contribution:
+    """The same as one contribution, all levels; slower, for checks."""
+    total = Contribution()
+    blocks, deltas = _stored(first, last, source, GROUP_OF)
     for payload in blocks.values_list("payload", flat=True).iterator():
         total.merge(Contribution.from_bytes(payload))
     for payload in deltas.values_list("payload", flat=True).iterator():

@@ -80,6 +80,8 @@ ALIASES: dict[str, str] = {
     "hostname": "host",
     "telemetry.sdk.name": "sdk",
     "endpoint": "endpoint",
+    "sampler.type": "sampler.type",
+    "sampler.param": "sampler.param",
     "span.kind": "span.kind",
 }
 FACT_KEYS = tuple(dict.fromkeys(ALIASES.values()))

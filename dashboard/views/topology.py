@@ -8,13 +8,13 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard.graph.build import edges_of
+from dashboard.graph.build import build_graph, edges_in
 from dashboard.graph.options import GraphOptions
 from dashboard.models import Source
 from dashboard.presenters.problems import problem_text
 from dashboard.presenters.strings import graph_strings
 from dashboard.presenters.topology import topology_data
-from dashboard.reads.rollups import read_window
+from dashboard.reads.rollups import read_tables
 
 LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "7d")
 
@@ -80,8 +80,8 @@ def dependencies(request: HttpRequest) -> HttpResponse:
     wanted = request.GET.get("service", "")
     links = [
         {"parent": caller, "child": callee, "callCount": calls}
-        for caller, callee, calls, _errors, _virtual in edges_of(
-            read_window(first, last)
+        for caller, callee, calls, _errors, _virtual in edges_in(
+            build_graph(read_tables(first, last), self_calls=True)
         )
         if not wanted or wanted in (caller, callee)
     ]

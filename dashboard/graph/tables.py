@@ -1,0 +1,136 @@
+"""Tallies of a window as tables: many packed frames added up by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from dashboard.graph.contribution import Contribution
+from dashboard.graph.measures import EMPTY, Measures, add_up
+from dashboard.graph.packing import Frame, unpack, words_of
+from dashboard.traces.trace import Int64
+
+Words = tuple[str, ...]
+# What is stored together, since it is read together.
+GROUPS = {
+    "graph": ("edge", "service", "presence", "sampling"),
+    "operation": ("operation", "entry", "operation-edge"),
+    "instance": ("instance", "instance-edge"),
+    "path": ("path",),
+}
+GROUP_OF = {level: group for group, levels in GROUPS.items() for level in levels}
+
+
+class Table:
+    """One level: its keys, and rows of (key, minute, sums)."""
+
+    __slots__ = ("_totals", "hist_row", "key", "keys", "minute", "rows", "words")
+
+    def __init__(self, keys: list[bytes], frames: list[tuple[Int64, Frame]]):
+        self.keys = keys
+        parts = [frame for _, frame in frames]
+
+        def column(name: str) -> Int64:
+            return _joined([getattr(part, name) for part in parts])
+
+        self.key = _joined([key for key, _ in frames])
+        self.minute = column("minute")
+        lengths = column("lengths")
+        self.rows = Measures(
+            column("count"),
+            column("errors"),
+            column("attempts"),
+            column("sum_ns"),
+            np.repeat(np.arange(len(lengths)), lengths),
+            column("bucket"),
+            column("number"),
+        )
+        self.words: list[Words] = [words_of(key) for key in keys]
+        self._totals: Measures | None = None
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def totals(self) -> Measures:
+        """The sums of each key; keys that were taken off again have a count of 0."""
+        if self._totals is None:
+            self._totals = self.rows.grouped(self.key, len(self.keys))
+        return self._totals
+
+    def live(self) -> list[int]:
+        """Numbers of the keys that count something."""
+        return [int(n) for n in np.flatnonzero(self.totals().count)]
+
+    def series(self, keys: Int64, first: int, last: int) -> tuple[Int64, Int64]:
+        """Counts and errors per minute ``first`` to ``last`` of some keys (a mask)."""
+        size = last - first + 1
+        inside = keys[self.key] & (self.minute >= first) & (self.minute <= last)
+        at = self.minute[inside] - first
+        return (
+            add_up(at, self.rows.count[inside], size),
+            add_up(at, self.rows.errors[inside], size),
+        )
+
+    def by_minute(self, keys: Int64, first: int, last: int) -> Measures:
+        """The sums of some keys (a mask) for each minute ``first`` to ``last``."""
+        inside = keys[self.key] & (self.minute >= first) & (self.minute <= last)
+        return self.rows.grouped(
+            np.where(inside, self.minute - first, -1), last - first + 1
+        )
+
+
+def _joined(parts: list[Int64]) -> Int64:
+    return np.concatenate(parts) if parts else EMPTY
+
+
+class Adder:
+    """Collects frames and gives tables."""
+
+    def __init__(self) -> None:
+        self.index: dict[str, dict[bytes, int]] = {}
+        self.frames: dict[str, list[tuple[Int64, Frame]]] = {}
+
+    def add(self, frames: Mapping[str, Frame]) -> None:
+        """Add the frames of one block."""
+        for level, frame in frames.items():
+            if not len(frame):
+                continue
+            index = self.index.setdefault(level, {})
+            find = index.setdefault
+            keys = np.array([find(key, len(index)) for key in frame.keys], np.int64)
+            self.frames.setdefault(level, []).append((keys, frame))
+
+    def tables(self, levels: Iterable[str]) -> dict[str, Table]:
+        """A table of each level, empty where nothing was added."""
+        return {
+            level: Table(list(self.index.get(level, {})), self.frames.get(level, []))
+            for level in levels
+        }
+
+
+def within(frame: Frame, first: int, last: int) -> Frame:
+    """The rows of the minutes ``first`` to ``last``."""
+    inside = (frame.minute >= first) & (frame.minute <= last)
+    if inside.all():
+        return frame
+    rows = np.flatnonzero(inside)
+    cells = np.repeat(inside, frame.lengths)
+    return Frame(
+        keys=[frame.keys[row] for row in rows.tolist()],
+        minute=frame.minute[rows],
+        count=frame.count[rows],
+        errors=frame.errors[rows],
+        attempts=frame.attempts[rows],
+        sum_ns=frame.sum_ns[rows],
+        lengths=frame.lengths[rows],
+        bucket=frame.bucket[cells],
+        number=frame.number[cells],
+    )
+
+
+def tables_of(found: Contribution, levels: Iterable[str]) -> dict[str, Table]:
+    """Tables of a contribution."""
+    adder = Adder()
+    adder.add(unpack(found.to_bytes()))
+    return adder.tables(levels)
