@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.views import health, search, share, sources, topology, trace
+from dashboard.views import (
+    health,
+    search,
+    share,
+    sources,
+    topology,
+    trace,
+    trace_views,
+)
 from dashboard.views.api import otlp
 
 app_name = "dashboard"
@@ -20,6 +28,15 @@ trace_urls = [
     path("trace/<str:trace_id>/span/<int:row>", trace.span, name="trace-span"),
     path("trace/<str:trace_id>/find", trace.find, name="trace-find"),
     path("trace/<str:trace_id>/download", trace.download, name="trace-download"),
+    path(
+        "trace/<str:trace_id>/statistics",
+        trace_views.statistics,
+        name="trace-statistics",
+    ),
+    path("trace/<str:trace_id>/rows", trace_views.rows, name="trace-rows"),
+    path("trace/<str:trace_id>/graph", trace_views.graph, name="trace-graph"),
+    path("trace/<str:trace_id>/logs", trace_views.logs, name="trace-logs"),
+    path("trace/<str:trace_id>/spans.csv", trace_views.spans_file, name="trace-csv"),
 ]
 graph_urls = [
     path("graph", topology.show, name="graph"),
@@ -35,6 +52,15 @@ share_urls = [
     path("s/<str:token>/payload", share.share_payload, name="share-payload"),
     path("s/<str:token>/span/<int:row>", share.share_span, name="share-span"),
     path("s/<str:token>/find", share.share_find, name="share-find"),
+    path(
+        "s/<str:token>/statistics",
+        trace_views.share_statistics,
+        name="share-statistics",
+    ),
+    path("s/<str:token>/rows", trace_views.share_rows, name="share-rows"),
+    path("s/<str:token>/graph", trace_views.share_graph, name="share-graph"),
+    path("s/<str:token>/logs", trace_views.share_logs, name="share-logs"),
+    path("s/<str:token>/spans.csv", trace_views.share_spans_file, name="share-csv"),
 ]
 source_urls = [
     path("sources", sources.index, name="sources"),

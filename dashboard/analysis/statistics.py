@@ -73,6 +73,13 @@ def statistics_by_fact(trace: Trace, self_ns: Int64, key: str) -> list[Statistic
     return _grouped(trace, self_ns, group, names)
 
 
+def statistics_of(
+    trace: Trace, self_ns: Int64, group: Int64, names: dict[int, str]
+) -> list[Statistics]:
+    """Groups by any number of each row; ``names`` has the name of each number."""
+    return _grouped(trace, self_ns, group, names)
+
+
 def _grouped(
     trace: Trace, self_ns: Int64, group: Int64, names: dict[int, str]
 ) -> list[Statistics]:

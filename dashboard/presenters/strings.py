@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from dashboard.presenters.trace_views import view_strings
+
 
 def common_strings() -> dict[str, str]:
     """Texts of every page."""
@@ -48,6 +50,7 @@ def trace_strings() -> dict[str, str]:
     """Texts of the trace page."""
     return {
         **common_strings(),
+        **view_strings(),
         "loading": _("Loading {n} spans …"),
         "failedPayload": _("The spans could not be loaded ({text}). Try again."),
         "failed": _("failed"),

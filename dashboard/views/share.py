@@ -18,6 +18,7 @@ from dashboard.models import ShareLink
 from dashboard.presenters import shares as presenter
 from dashboard.presenters.payload import build_payload
 from dashboard.presenters.shown import Shown
+from dashboard.presenters.trace_views import view_urls
 from dashboard.presenters.waterfall import payload_head
 from dashboard.reads.operations import known_arrays
 from dashboard.reads.traces import find_record
@@ -129,6 +130,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     context: dict[str, Any] = page_context(
         request, shown_of(link), urls, link.snapshot.source_name
     )
+    context["view_urls"] = view_urls("share", token)
     context["snapshot"] = presenter.snapshot_facts(link)
     return private(render(request, "dashboard/trace.html", context))
 

@@ -26,6 +26,11 @@ from dashboard.presenters.payload import build_payload
 from dashboard.presenters.shown import Shown
 from dashboard.presenters.span_details import span_details
 from dashboard.presenters.strings import trace_strings
+from dashboard.presenters.trace_views import (
+    VIEW_PARAMETERS,
+    view_names,
+    view_urls,
+)
 from dashboard.reads import find as finder
 from dashboard.reads.operations import known_operations
 from dashboard.reads.traces import find_record, load, load_whole
@@ -51,6 +56,7 @@ KNOWN = {
     "source",
     "collapsed",
     "critical",
+    *VIEW_PARAMETERS,
 }
 EXPORTS = {
     "jaeger": (to_jaeger_json, "application/json", "json"),
@@ -111,11 +117,9 @@ def show(request: HttpRequest, trace_id: str) -> HttpResponse:
         "download": reverse("dashboard:trace-download", args=args),
         "trace": reverse("dashboard:trace", args=["0"])[:-1],
     }
-    return render(
-        request,
-        "dashboard/trace.html",
-        page_context(request, shown, urls, record.source.name),
-    )
+    context = page_context(request, shown, urls, record.source.name)
+    context["view_urls"] = view_urls("trace", record.trace_id)
+    return render(request, "dashboard/trace.html", context)
 
 
 def page_context(
@@ -131,6 +135,7 @@ def page_context(
         "urls": urls,
         "source_name": source,
         "strings": trace_strings(),
+        "trace_views": view_names(),
         "embedded": embedded,
         "unknown": sorted(set(request.GET) - KNOWN),
         "version": 0,
@@ -176,6 +181,11 @@ def record_or_404(trace_id: str) -> TraceRecord:
     return record
 
 
+def grown_text() -> str:
+    """Why rows of an older version can not be told."""
+    return _("The trace has grown since.")
+
+
 @require_safe
 def span(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
     """Details of one row; ``v`` is the version that the page shows."""
@@ -183,8 +193,7 @@ def span(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
     wanted = request.GET.get("v", "")
     if wanted and wanted != str(record.version):
         return JsonResponse(
-            {"ok": False, "error": _("The trace has grown since."), "status": 409},
-            status=409,
+            {"ok": False, "error": grown_text(), "status": 409}, status=409
         )
     return span_answer(shown_of(record), bytes(record.details), row)
 

@@ -10,6 +10,7 @@ import { makeModel, Visible } from "./model.js";
 import { fetchPayload } from "./payload.js";
 import { shareDialog } from "./share.js";
 import { decodeServices, encodeCollapsed, encodeServices, fromUs, readState, rowName, rowsOf, toUs, writeState } from "./state.js";
+import { Views } from "./views.js";
 import { TimeWindow } from "./window.js";
 
 const page = document.querySelector("[data-trace]");
@@ -29,8 +30,8 @@ const time = new TimeWindow(page, (from, to, tell) => {
 });
 const panel = new Panel(page, urls, (row) => (row < 0 ? app.close() : app.go(row)));
 const finder = new Finder(page, urls, {
-  rows: (found) => { grid.matches = found; grid.refresh(); app.remember(); },
-  go: (row) => app.reveal(row),
+  rows: (found) => { grid.matches = found; grid.refresh(); app.remember(); views.found(found); },
+  go: (row) => views.lead(row) || app.reveal(row),
 });
 
 const app = {
@@ -81,6 +82,8 @@ const app = {
     });
   },
 };
+
+const views = new Views(page, app);
 
 const serviceNames = () => model.header.services.map(([name]) => name);
 const chosenServices = () => [...page.querySelectorAll('[data-legend][aria-pressed="true"]')].map((button) => button.dataset.legend);
@@ -136,6 +139,7 @@ async function load() {
   if (selected >= 0) app.open(selected);
   if (old?.inGrid) grid.focus(grid.focused);
   grid.refresh();
+  if (old) views.draw();
   page.querySelector("[data-skew]").hidden = !model.columns.skew;
   page.dataset.ready = String(model.count);
   performance.mark("spanboard-rows");
@@ -239,6 +243,7 @@ async function start() {
   }
   await applyState();
   listen(app, page);
+  views.start();
   wire();
   if (urls.live) {
     connect(urls.live, {

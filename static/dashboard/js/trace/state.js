@@ -1,6 +1,8 @@
 // The page's state in its address, in units that do not change when the trace grows.
 
-const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "critical"];
+// The views beside the waterfall; each uses some of these.
+const VIEW_NAMES = ["view", "by", "then", "order", "svc", "op", "q", "failed", "mode", "at", "tags", "path"];
+const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "critical", ...VIEW_NAMES];
 const MAX_COLLAPSED = 60; // longer lists stay out of the address
 
 /** The state that the address holds. */
@@ -23,6 +25,17 @@ export function writeState(state, push = false) {
   if (url.href === location.href) return;
   if (push) history.pushState(null, "", url);
   else history.replaceState(null, "", url);
+}
+
+/** The state of the view that the address names. */
+export function readView() {
+  const state = readState();
+  return Object.fromEntries(VIEW_NAMES.map((name) => [name, state[name]]));
+}
+
+/** Write a view's whole state: what it does not name goes. */
+export function writeView(state, push) {
+  writeState(Object.fromEntries(VIEW_NAMES.map((name) => [name, state[name] ?? ""])), push);
 }
 
 /** A time of the payload as microseconds from the trace's start, and back. */

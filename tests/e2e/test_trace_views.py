@@ -1,0 +1,242 @@
+"""The views of a trace in a real browser: by mouse, by keyboard, by address."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_trace_page import HOSTILE, jaeger_file, span, tree
+from tests.peers.running import ROOT, RunningSpanboard
+
+pytestmark = pytest.mark.browser
+SMALL, LARGE, CHAIN = ("b" * 31 + n for n in "123")
+
+
+def small() -> list[dict[str, Any]]:
+    """Forty spans; number 5 is hostile and failed, numbers 5 and 7 have a tag."""
+    spans = tree(40)
+    tag = {"key": "note", "type": "string", "value": HOSTILE}
+    spans[5] |= {
+        "operationName": HOSTILE,
+        "tags": [tag, {"key": "error", "type": "bool", "value": True}],
+    }
+    spans[7] |= {"tags": [tag]}
+    spans[8] |= {"operationName": "op 9", "processID": "p9"}
+    return spans
+
+
+def with_logs(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One log on each third span."""
+    for number in range(0, len(spans), 3):
+        fields = [
+            {"key": "event", "type": "string", "value": f"event {number}"},
+            {"key": "text", "type": "string", "value": HOSTILE},
+        ]
+        at = spans[number]["at"] + 5
+        spans[number]["logs"] = [{"timestamp": at, "fields": fields}]
+    return spans
+
+
+def load(running: RunningSpanboard, path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "manage.py", "load", str(path)],
+        cwd=ROOT,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "SPANBOARD_DATA_DIR": str(running.folder / "data"),
+        },
+        check=True,
+        timeout=200,
+    )
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
+    """A Spanboard with a small, a large and a deep trace."""
+    folder = tmp_path_factory.mktemp("files")
+    chain = [span(n, n - 1 if n else None, n, 300_000 - n) for n in range(100_000)]
+    files = {
+        SMALL: with_logs(small()),
+        LARGE: with_logs(tree(20_000)),
+        CHAIN: chain,
+    }
+    running = RunningSpanboard("--no-demo")
+    running.start()
+    running.interrupt()
+    for trace_id, spans in files.items():
+        path = folder / f"{trace_id}.json"
+        jaeger_file(path, spans, trace_id)
+        load(running, path)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that fails the test on any script error."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    made = context.new_page()
+    faults: list[str] = []
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    yield made
+    context.close()
+    assert not faults
+
+
+def open_view(page: Any, board: Any, trace_id: str, view: str, more: str = "") -> None:
+    page.goto(f"{board.url}/trace/{trace_id}?view={view}{more}")
+    page.wait_for_selector(f"#view-{view}[data-shown]", timeout=60_000)
+
+
+def cells(page: Any, view: str, column: int) -> list[str]:
+    """Texts of one column, in the order in which the rows are seen."""
+    found: list[list[str]] = page.locator(
+        f"#view-{view} .table-body .table-row:visible"
+    ).evaluate_all(
+        "(all, column) => all.map(r => [r.dataset.index, r.children[column].innerText])",
+        column,
+    )
+    return [text for _, text in sorted(found, key=lambda pair: int(pair[0]))]
+
+
+def sort_by(page: Any, view: str, name: str) -> None:
+    page.locator(f"#view-{view} .table-head").get_by_role(
+        "button", name=name, exact=True
+    ).click()
+
+
+def test_tabs_change_the_view_by_keys_and_back_leads_back(
+    page: Any, board: Any
+) -> None:
+    page.goto(f"{board.url}/trace/{SMALL}")
+    page.wait_for_selector("[data-ready]")
+    first = page.get_by_role("tab", name="Timeline")
+    first.focus()
+    page.keyboard.press("End")
+    page.wait_for_selector("#view-logs[data-shown]")
+    assert "view=logs" in page.url
+    assert page.locator(".timeline").is_hidden()
+    assert page.locator('[role="tab"][tabindex="0"]').all_inner_texts() == ["Logs"]
+    page.keyboard.press("ArrowRight")
+    assert page.locator(".timeline").is_visible()
+    assert "view=" not in page.url
+    page.go_back()
+    page.wait_for_selector("#view-logs:visible")
+    page.go_back()
+    page.wait_for_selector(".timeline:visible")
+    page.go_forward()
+    page.wait_for_selector("#view-logs:visible")
+    assert page.get_by_role("tab", name="Logs").get_attribute("aria-selected") == "true"
+
+
+def test_a_phone_chooses_the_view_from_a_list(browser: Any, board: Any) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{board.url}/trace/{LARGE}")
+    page.wait_for_selector("[data-ready]")
+    assert page.locator("[data-views]").is_hidden()
+    page.locator("[data-view-select]").select_option("table")
+    page.wait_for_selector("#view-table[data-shown]")
+    assert page.locator("#view-table .table-row").count() < 60
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_the_table_filters_sorts_and_keeps_both_in_the_address(
+    page: Any, board: Any
+) -> None:
+    open_view(page, board, SMALL, "table")
+    count = page.locator("#view-table [data-count]")
+    assert count.inner_text() == "40 of 40 spans"
+    page.get_by_label("Service", exact=True).select_option("a3")
+    assert count.inner_text() == "4 of 40 spans"
+    assert set(cells(page, "table", 0)) == {"a3"}
+    sort_by(page, "table", "Operation")
+    assert cells(page, "table", 1) == ["op 13", "op 23", "op 3", "op 33"]
+    sort_by(page, "table", "Operation")
+    assert "order=-operation" in page.url
+    assert (
+        page.locator("#view-table [data-column=operation]").get_attribute("aria-sort")
+        == "descending"
+    )
+    url = page.url
+    page.goto("about:blank")
+    page.goto(url)
+    page.wait_for_selector("#view-table[data-shown]")
+    assert cells(page, "table", 1) == ["op 33", "op 3", "op 23", "op 13"]
+    assert "service=a3" in str(
+        page.get_by_role("link", name="CSV").get_attribute("href")
+    )
+
+
+def test_the_table_finds_tags_and_failed_spans_and_nothing(
+    page: Any, board: Any
+) -> None:
+    open_view(page, board, SMALL, "table")
+    page.get_by_label("Failed only").check()
+    page.wait_for_selector("text=1 of 40 spans")
+    assert cells(page, "table", 1)[0].startswith("<img src=x")
+    assert page.locator("#view-table img").count() == 0
+    page.get_by_label("Failed only").uncheck()
+    page.get_by_label("Filter by text").fill("note=javascript:alert")
+    page.wait_for_selector("text=2 of 40 spans")
+    page.get_by_label("Filter by text").fill("zzzz")
+    page.wait_for_selector("text=No span passes the filter.")
+    page.get_by_role("button", name="Clear the filter").click()
+    page.wait_for_selector("text=40 of 40 spans")
+
+
+def test_the_table_is_walked_and_opened_by_keys(page: Any, board: Any) -> None:
+    open_view(page, board, LARGE, "table")
+    assert page.locator("#view-table .table-row").count() < 80
+    table = page.get_by_role("grid", name="Spans of the trace")
+    table.focus()
+    page.keyboard.press("End")
+    page.wait_for_selector("#view-table [data-index='19999']")
+    assert str(table.get_attribute("aria-activedescendant")).endswith("-19999")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".panel .figures")
+    assert "span=" in page.url
+    page.keyboard.press("Escape")
+    assert page.locator(".panel").is_hidden()
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
+    page.keyboard.press("t")
+    page.wait_for_selector(".timeline:visible")
+    assert page.evaluate("document.activeElement.dataset.row") == "1"
+
+
+def test_matches_of_a_find_are_marked_in_the_table(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "table", "&uiFind=note%3Djavascript")
+    page.wait_for_selector("#view-table .table-row.match")
+    assert page.locator("#view-table .table-row.match:visible").count() == 2
+
+
+def test_logs_are_sorted_filtered_and_lead_to_their_span(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "logs")
+    assert page.locator("#view-logs [data-count]").inner_text() == "14 logs"
+    assert page.locator("#view-logs img").count() == 0
+    times = cells(page, "logs", 0)
+    sort_by(page, "logs", "Time")
+    assert cells(page, "logs", 0) == times[::-1]
+    page.get_by_label("Filter by service or text").fill("event 12")
+    page.wait_for_selector("text=1 logs")
+    assert cells(page, "logs", 3) == ["event 12"]
+    page.get_by_role("grid", name="Logs of all spans").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".panel .figures")
+    assert page.locator(".panel h2").inner_text() == "op 12"
+    assert "q=event+12" in page.url
+
+
+def test_a_trace_without_logs_says_so(page: Any, board: Any) -> None:
+    open_view(page, board, CHAIN, "logs")
+    page.wait_for_selector("text=No span of this trace has logs.")
