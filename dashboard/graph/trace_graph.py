@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import networkx as nx
 import numpy as np
 
 from dashboard.analysis.compare import PathTable
@@ -83,11 +82,10 @@ def call_graph(trace: Trace, self_ns: Int64, merge: Merge) -> CallGraph:
     drawn = np.zeros(size, bool)
     drawn[kept] = True
     edges = _edges(trace, number, failed, drawn)
-    graph: nx.DiGraph = nx.DiGraph()
     # Names that sort as the numbers do keep the layout in order of first calls.
-    graph.add_nodes_from(f"{n:07d}" for n in kept.tolist())
-    graph.add_edges_from((f"{e.caller:07d}", f"{e.callee:07d}") for e in edges)
-    positions = place(graph)
+    names = tuple(f"{n:07d}" for n in sorted(kept.tolist()))
+    lines = tuple((f"{e.caller:07d}", f"{e.callee:07d}") for e in edges)
+    positions = place((names, tuple(e for e in lines if e[0] != e[1])))
     count = np.bincount(number, minlength=size)
     errors = np.bincount(number[failed], minlength=size)
     total = _sums(number, trace.duration_ns, size)
