@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from dashboard.graph.expression import ExpressionError, read_expression
 from dashboard.graph.names import LEVELS
 from dashboard.traces.builder import Problem
 from dashboard.traces.durations import parse_duration
@@ -21,8 +22,6 @@ MAX_TEXT = 1_000
 TEXTS = (
     "source",
     "focus",
-    "find",
-    "hide",
     "trace",
     "node",
     "caller",
@@ -32,10 +31,12 @@ TEXTS = (
     "version",
     "base_version",
 )
+EXPRESSIONS = ("find", "hide")
 TIMES = ("start", "end", "at", "base_start", "base_end")
 PAGE_ONLY = {"uiFind", "uiEmbed", "uiTheme", "endTs"}
 KNOWN = {
     *TEXTS,
+    *EXPRESSIONS,
     *TIMES,
     *PAGE_ONLY,
     "lookback",
@@ -211,6 +212,7 @@ class GraphOptions:
             base=reader.choice("base", ("", *BASES)),
         )
         texts: dict[str, Any] = {name: reader.one(name) for name in TEXTS}
+        texts.update({name: reader.expression(name) for name in EXPRESSIONS})
         options = replace(options, **texts)
         unknown = sorted(name for name in parameters if name not in KNOWN)
         return options, reader.problems, unknown
@@ -231,6 +233,23 @@ class _Reader:
         text = (self.parameters.get(name) or [""])[0].replace("\0", "").strip()
         if len(text) > MAX_TEXT:
             self.problems.append(Problem("too-long", name))
+            return ""
+        return text
+
+    def expression(self, name: str) -> str:
+        text = self.one(name)
+        if not text:
+            return ""
+        try:
+            read_expression(text)
+        except ExpressionError as error:
+            values: dict[str, object] = {
+                "why": error.code,
+                "position": error.position,
+                "word": error.word[:100],
+                "hint": error.hint,
+            }
+            self.problems.append(Problem("bad-expression", name, values))
             return ""
         return text
 

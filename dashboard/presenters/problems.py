@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from dashboard.graph.expression import WORDS
 from dashboard.traces.builder import Problem
 from dashboard.traces.query import SORTS
 
 
 def problem_text(problem: Problem) -> str:
     """What is wrong with a value, and what to write instead."""
+    if problem.code == "bad-expression":
+        return expression_text(problem)
     values = {"where": problem.where, "value": "", "known": "", **problem.values}
     table = {
         "bad-duration": _("%(where)s is no duration. Write it like 200ms, 1.5s or 2h."),
@@ -32,3 +35,33 @@ def problem_text(problem: Problem) -> str:
         "too-long": _("%(where)s is longer than 1000 characters."),
     }
     return table.get(problem.code, problem.code) % values
+
+
+def expression_text(problem: Problem) -> str:
+    """What is wrong with an expression, where, and what was perhaps meant."""
+    values = {"where": problem.where, **problem.values}
+    why, hint = str(values["why"]), str(values["hint"])
+    table = {
+        "unknown-word": _("“%(word)s” is no word of expressions."),
+        "unknown-kind": _("There is no kind “%(word)s”."),
+        "bad-operator": _("“%(word)s” does not fit here. Use one of: %(hint)s."),
+        "bad-value": _("“%(word)s” is no such value. Write it like %(hint)s."),
+        "no-value": _("A value is missing before “%(word)s”."),
+        "no-word": _("A word such as errors is missing before “%(word)s”."),
+        "no-connection": _("Write “and” or “or” before “%(word)s”."),
+        "unfinished": _("The expression is not finished."),
+        "open-parenthesis": _("A parenthesis is not closed."),
+        "stray-parenthesis": _("A parenthesis is closed that was not opened."),
+        "open-quote": _("A quotation mark is not closed."),
+        "unreadable": _("“%(word)s” cannot be read."),
+    }
+    words = [table.get(why, why) % values]
+    if why in ("unknown-word", "unknown-kind") and hint:
+        words.append(_("Did you mean %(hint)s?") % values)
+    elif why == "unknown-word":
+        words.append(_("There are: %(words)s.") % {"words": ", ".join(WORDS)})
+    return _("%(where)s, character %(place)s: %(problem)s") % {
+        "where": problem.where,
+        "place": int(str(values["position"])) + 1,
+        "problem": " ".join(words),
+    }

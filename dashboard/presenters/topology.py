@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +14,11 @@ import numpy as np
 
 from dashboard.graph import attributes as a
 from dashboard.graph.build import build_graph, focus, levels_for
+from dashboard.graph.expression import read_expression
+from dashboard.graph.filtering import Found, find, without
 from dashboard.graph.groups import Grouping, grouping, is_open, quotient, shape_of
 from dashboard.graph.layout import place_groups
+from dashboard.graph.names import GROUP
 from dashboard.graph.options import MINUTE_US, GraphOptions
 from dashboard.graph.tables import Table
 from dashboard.presenters.colors import slots
@@ -44,14 +48,8 @@ class View:
     shown: nx.DiGraph  # with closed groups
     groups: Grouping
     opened: tuple[str, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Length of the window; the running minute counts as far as it has gone."""
-        seconds = max((self.last - self.first + 1) * 60.0, 60.0)
-        if self.options.live:
-            seconds -= 60 - (self.now_us % MINUTE_US) / 1e6
-        return max(seconds, 1.0)
+    found: Found | None  # nodes and edges of ``graph`` that were asked for
+    seconds: float
 
     @property
     def window(self) -> tuple[int, int]:
@@ -59,20 +57,57 @@ class View:
         return self.first * MINUTE_US, (self.last + 1) * MINUTE_US
 
 
+def window_seconds(options: GraphOptions, first: int, last: int, now_us: int) -> float:
+    """Length of the window; the running minute counts as far as it has gone."""
+    seconds = max((last - first + 1) * 60.0, 60.0)
+    if options.live:
+        seconds -= 60 - (now_us % MINUTE_US) / 1e6
+    return max(seconds, 1.0)
+
+
 def build_view(options: GraphOptions) -> View:
     """Read, build, filter, focus and group the graph that options ask for."""
     now_us = time.time_ns() // 1_000
     first, last = options.minutes(now_us)
     tables = read_tables(first, last, options.source, levels_for(options.level))
+    return view_of(options, tables, (first, last), now_us)
+
+
+def view_of(
+    options: GraphOptions,
+    tables: dict[str, Table],
+    minutes: tuple[int, int],
+    now_us: int,
+) -> View:
+    """The view of a window's tables."""
+    seconds = window_seconds(options, *minutes, now_us)
     whole = build_graph(tables, options.level, self_calls=options.self_calls)
     graph = whole
+    if options.hide:
+        wanted = read_expression(options.hide)
+        of = grouping(whole, options.group).of if "group" in wanted.words else {}
+        graph = without(graph, find(graph, wanted, seconds, of))
     if options.focus:
-        graph = focus(whole, options.focus, options.up, options.down)
-    opened = options.open
+        graph = focus(graph, options.focus, options.up, options.down)
     groups = grouping(graph, options.group)
+    found = None
+    if options.find:
+        found = find(graph, read_expression(options.find), seconds, groups.of)
+    opened = options.open
     shown = quotient(graph, groups, opened, options.self_calls) if groups.by else graph
     return View(
-        options, first, last, now_us, tables, whole, graph, shown, groups, opened
+        options=options,
+        first=minutes[0],
+        last=minutes[1],
+        now_us=now_us,
+        tables=tables,
+        whole=whole,
+        graph=graph,
+        shown=shown,
+        groups=groups,
+        opened=opened,
+        found=found,
+        seconds=seconds,
     )
 
 
@@ -106,6 +141,7 @@ def view_data(view: View) -> dict[str, Any]:
         edge_data(shown, caller, callee, seconds, options, window)
         for caller, callee in sorted(shown.edges)
     ]
+    mark_found(view, nodes, edges)
     return {
         "level": options.level,
         "nodes": nodes,
@@ -120,8 +156,8 @@ def view_data(view: View) -> dict[str, Any]:
             "shown_edges": shown.number_of_edges(),
             "hidden_nodes": view.whole.number_of_nodes() - view.graph.number_of_nodes(),
             "hidden_edges": view.whole.number_of_edges() - view.graph.number_of_edges(),
-            "found_nodes": 0,
-            "found_edges": 0,
+            "found_nodes": len(view.found.nodes) if view.found else 0,
+            "found_edges": len(view.found.edges) if view.found else 0,
         },
         "sampling": sampling_data(_samplers(view.tables["sampling"])),
         "start_us": window[0],
@@ -138,6 +174,29 @@ def view_data(view: View) -> dict[str, Any]:
         "layout_ms": round(layout_ms, 1),
         "shape": shape_text(positions),
     }
+
+
+def mark_found(
+    view: View, nodes: list[dict[str, Any]], edges: list[dict[str, Any]]
+) -> None:
+    """Say of each node and edge whether it was found; of a group, how many in it."""
+    if view.found is None:
+        return
+
+    def shown(name: str) -> str:
+        group = view.groups.of.get(name)
+        if group is None or is_open(group, view.opened):
+            return name
+        return GROUP + group
+
+    inside = Counter(shown(name) for name in view.found.nodes)
+    pairs = Counter((shown(u), shown(v)) for u, v in view.found.edges)
+    for node in nodes:
+        node["found"] = node["id"] in inside
+        if node["members"]:
+            node["found_members"] = inside[node["id"]]
+    for edge in edges:
+        edge["found"] = (edge["caller"], edge["callee"]) in pairs
 
 
 def _memory_key(options: GraphOptions) -> tuple[Any, ...]:

@@ -42,18 +42,34 @@ def show(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _read(request: HttpRequest, *more: str) -> tuple[GraphOptions, JsonResponse | None]:
+    """The options of a request for data, and the refusal if something is wrong.
+
+    ``more`` are parameters that only this address knows.
+    """
+    parameters = {name: request.GET.getlist(name) for name in request.GET}
+    options, problems, unknown = GraphOptions.read(parameters)
+    words = [problem_text(p) for p in problems]
+    words += [
+        f"There is no parameter “{name}”." for name in unknown if name not in more
+    ]
+    if not words:
+        return options, None
+    answer = {"ok": False, "error": " ".join(words), "status": 400}
+    for problem in problems:
+        if problem.code == "bad-expression":
+            answer["parameter"] = problem.where
+            answer["position"] = problem.values["position"]
+            answer["hint"] = problem.values["hint"]
+            break
+    return options, JsonResponse(answer, status=400)
+
+
 @require_safe
 def data(request: HttpRequest) -> HttpResponse:
     """The page's data as JSON."""
-    parameters = {name: request.GET.getlist(name) for name in request.GET}
-    options, problems, unknown = GraphOptions.read(parameters)
-    if problems or unknown:
-        words = [problem_text(p) for p in problems]
-        words += [f"There is no parameter “{name}”." for name in unknown]
-        return JsonResponse(
-            {"ok": False, "error": " ".join(words), "status": 400}, status=400
-        )
-    return JsonResponse(topology_data(options))
+    options, refusal = _read(request)
+    return refusal or JsonResponse(topology_data(options))
 
 
 @require_safe

@@ -1,0 +1,172 @@
+"""The service graph's JSON, as the page and its neighbours ask for it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from dashboard.actions.ingest import ingest
+from dashboard.actions.sources import ensure_source
+from tests.factories import make_trace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NASTY = 'pay"];<script>alert(1)</script>\n@x\\'
+
+
+def call(number: int, callee: str, error: bool = False, **rest: Any) -> Any:
+    """A trace in which web asks a service, and that its database."""
+    return make_trace(
+        [
+            {"id": "01", "service": "web", "kind": "server", "duration": 900},
+            {
+                "id": "02",
+                "parent": "01",
+                "service": "web",
+                "kind": "client",
+                "start": 10,
+                "duration": 500,
+            },
+            {
+                "id": "03",
+                "parent": "02",
+                "service": callee,
+                "operation": "ask",
+                "kind": "server",
+                "start": 20,
+                "duration": 400,
+                "tags": {"error": error},
+                "process": {"service.version": rest.get("version", "v1")},
+            },
+            {
+                "id": "04",
+                "parent": "03",
+                "service": callee,
+                "operation": "SELECT",
+                "kind": "client",
+                "start": 30,
+                "duration": 50,
+                "tags": {"db.system": "mysql", "db.name": "stock"},
+            },
+        ],
+        f"{number:032x}",
+    )
+
+
+@pytest.fixture
+def filled() -> None:
+    source = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
+    traces = [call(n + 1, "shop", error=n < 3) for n in range(10)]
+    traces += [call(n + 101, NASTY) for n in range(5)]
+    ingest(source, traces, replace=True)
+
+
+def get(client: Client, path: str, status: int = 200) -> dict[str, Any]:
+    answer = client.get(path)
+    assert answer.status_code == status, answer.content[:300]
+    found: dict[str, Any] = json.loads(answer.content)
+    return found
+
+
+def test_nodes_and_edges_have_ids_kinds_and_figures(
+    client: Client, filled: None
+) -> None:
+    data = get(client, "/graph.json?histograms=1")
+    nodes = {node["id"]: node for node in data["nodes"]}
+    assert {name: node["kind"] for name, node in nodes.items()} == {
+        "web": "service",
+        "shop": "service",
+        NASTY: "service",
+        "stock": "database",
+    }
+    edges = {(edge["caller"], edge["callee"]): edge for edge in data["edges"]}
+    edge = edges["web", "shop"]
+    assert (edge["calls"], edge["errors"], edge["attempts"]) == (10, 3, 10)
+    assert sum(count for _low, _high, count in edge["histogram"]) == 10
+    assert abs(edge["p95_us"] - 500) <= edge["spread_us"] + 1
+    assert data["counts"]["nodes"] == 4
+    assert not data["sampling"]["known"]
+    assert data["names"] == sorted([name, ""] for name in nodes)
+    assert sum(data["band"]["requests"]) == 30
+
+
+@pytest.mark.parametrize(
+    "level", ["service", "namespace", "version", "operation", "instance"]
+)
+def test_every_level_counts_the_same_calls(
+    client: Client, filled: None, level: str
+) -> None:
+    data = get(client, f"/graph.json?level={level}&self=1")
+    assert sum(edge["calls"] for edge in data["edges"]) == 30
+    assert sum(edge["errors"] for edge in data["edges"]) == 3
+    assert client.get(f"/graph?level={level}&group=community").status_code == 200
+
+
+def test_find_marks_and_hide_removes(client: Client, filled: None) -> None:
+    data = get(client, "/graph.json?find=errors+>+5%25&hide=kind+%3D+database")
+    assert {n["id"]: n["found"] for n in data["nodes"]} == {
+        "web": False,
+        "shop": True,
+        NASTY: False,
+    }
+    assert [e["callee"] for e in data["edges"] if e["found"]] == ["shop"]
+    counts = data["counts"]
+    assert (counts["found_nodes"], counts["found_edges"]) == (1, 1)
+    assert (counts["hidden_nodes"], counts["hidden_edges"]) == (1, 2)
+
+
+def test_a_wrong_expression_is_refused_with_its_place_and_a_hint(
+    client: Client, filled: None
+) -> None:
+    data = get(client, "/graph.json?find=calls+>+1+and+erors+>+5%25", 400)
+    assert (data["parameter"], data["position"], data["hint"]) == ("find", 14, "errors")
+    assert "Did you mean errors?" in data["error"]
+    page = client.get("/graph?hide=kind=databse")
+    assert page.status_code == 400
+    assert "Did you mean database?" in page.content.decode()
+
+
+def test_a_group_stands_for_its_members(client: Client, filled: None) -> None:
+    data = get(client, "/graph.json?group=community&find=service+=+shop")
+    assert data["grouped"] == "community"
+    assert sum(node["members"] for node in data["nodes"]) == 4
+    assert sum(node["found_members"] for node in data["nodes"]) == 1
+    opened = get(client, "/graph.json?group=community&open=*")
+    assert sorted(n["id"] for n in opened["nodes"]) == sorted(
+        name for name, _ in data["names"]
+    )
+    assert all(group["open"] for group in opened["groups"])
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "at=x",
+        "at=" + "9" * 40,
+        "level=pod",
+        "group=no",
+        "base=never",
+        "up=10",
+        "hops=0",
+        "find=%00(",
+        "find=" + "x" * 2000,
+        "start=99999999999999999",
+    ],
+)
+def test_bad_values_are_refused_never_an_error_of_ours(
+    client: Client, filled: None, query: str
+) -> None:
+    for path in ("/graph", "/graph.json"):
+        assert client.get(f"{path}?{query}").status_code in (200, 400)
+
+
+def test_a_moment_shows_its_minute_only(client: Client, filled: None) -> None:
+    live = get(client, "/graph.json")
+    first = live["band"]["first_minute"][0]
+    at = first + next(i for i, n in enumerate(live["band"]["requests"]) if n)
+    assert get(client, f"/graph.json?at={at * 60_000_000}")["edges"]
+    earlier = get(client, f"/graph.json?at={(at - 5) * 60_000_000}")
+    assert not earlier["edges"]
+    assert not earlier["live"]
