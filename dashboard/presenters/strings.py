@@ -92,24 +92,3 @@ def trace_strings() -> dict[str, str]:
         "sameTrace": _("in this trace"),
         "shareFailed": _("The share was not made: {text}"),
     }
-
-
-def graph_strings() -> dict[str, str]:
-    """Texts of the graph page."""
-    return {
-        **common_strings(),
-        "calls": _("Calls"),
-        "errors": _("Failed"),
-        "rate": _("Rate"),
-        "fails": _("{share} fail"),
-        "new": _("new"),
-        "versions": _("Versions"),
-        "callers": _("Callers"),
-        "callees": _("Callees"),
-        "findTraces": _("Find these traces"),
-        "focusHere": _("Focus on this service"),
-        "updated": _("updated {time}"),
-        "perMinute": _("Requests per minute"),
-        "nodeLabel": _("{service}, {kind}, {rate}"),
-        "attempts": _("{n} attempts"),
-    }

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from dashboard.presenters import text
 from dashboard.presenters.colors import monogram, slots
-from dashboard.presenters.sentences import sentences, trace_state
+from dashboard.presenters.sentences import sentences
 from dashboard.presenters.shown import Shown
 from dashboard.traces.durations import format_duration_ns
 from dashboard.traces.trace import Flag, Trace
@@ -48,7 +48,6 @@ def header(shown: Shown) -> dict[str, Any]:
             }
             for name, count in summary["services"].items()
         ],
-        "state": trace_state(shown),
         "sentences": sentences(shown),
     }
 
@@ -58,8 +57,6 @@ def payload_head(shown: Shown) -> dict[str, Any]:
     return {
         "growing": shown.growing,
         "repeat_least": settings.SPANBOARD_REPEAT_LEAST,
-        "state": trace_state(shown),
-        "sentences": sentences(shown),
     }
 
 

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 from dashboard.graph.build import build_graph, edges_in
 from dashboard.graph.options import GraphOptions
 from dashboard.models import Source
+from dashboard.presenters.graph_strings import graph_strings
 from dashboard.presenters.problems import problem_text
-from dashboard.presenters.strings import graph_strings
 from dashboard.presenters.topology import topology_data
 from dashboard.reads.rollups import read_tables
 

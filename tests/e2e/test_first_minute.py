@@ -39,9 +39,11 @@ def test_the_demo_is_on_screen_and_goes_on_by_itself(
         "reviews",
         "ratings",
     } <= set(names)
+    page.get_by_role("button", name="Table", exact=True).click()
     calls = '.dependency-edge[data-caller="productpage"][data-callee="details"]'
     before = int(page.locator(calls).get_attribute("data-calls"))
     page.wait_for_selector(f'{calls}:not([data-calls="{before}"])', timeout=20_000)
+    page.get_by_role("button", name="Graph", exact=True).click()
     page.locator('.service-node[data-service="reviews"]').click()
     page.wait_for_selector("[data-chosen]:not([hidden])")
     link = page.get_by_role("link", name="Find these traces")
@@ -49,8 +51,7 @@ def test_the_demo_is_on_screen_and_goes_on_by_itself(
     page.wait_for_selector("a.trace-row")
     assert "service=reviews" in page.url
     # An edge leads to exactly the traces that hold such a call.
-    page.goto(f"{board.url}/graph?lookback=6h")
-    page.wait_for_selector(".plot .main-svg")
+    page.goto(f"{board.url}/graph?lookback=6h&view=table")
     page.locator('.dependency-edge[data-callee="mysql"]').click()
     page.get_by_role("link", name="Find these traces").click()
     page.wait_for_selector("a.trace-row")

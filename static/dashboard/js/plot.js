@@ -56,8 +56,8 @@ function layoutOf(given) {
   });
 }
 
-/** Draw a figure {data, layout}; handlers by Plotly's event names. Never throws. */
-export async function drawPlot(element, figure, handlers = {}) {
+/** Draw a figure {data, layout}; handlers by Plotly's event names; more of Plotly's own options. Never throws. */
+export async function drawPlot(element, figure, handlers = {}, options = {}) {
   try {
     const plotly = await load();
     await plotly.react(element, coloured(figure.data), layoutOf(figure.layout ?? {}), {
@@ -66,11 +66,12 @@ export async function drawPlot(element, figure, handlers = {}) {
       responsive: true,
       doubleClick: false,
       scrollZoom: false,
+      ...options,
     });
     if (!drawn.has(element)) {
       for (const [name, handler] of Object.entries(handlers)) element.on(name, handler);
     }
-    drawn.set(element, figure);
+    drawn.set(element, [figure, handlers, options]);
   } catch (problem) {
     console.error(problem);
     element.textContent = text("noChart");
@@ -78,5 +79,5 @@ export async function drawPlot(element, figure, handlers = {}) {
 }
 
 addEventListener("themechange", () => {
-  for (const [element, figure] of drawn) if (element.isConnected) drawPlot(element, figure);
+  for (const [element, [figure, handlers, options]] of drawn) if (element.isConnected) drawPlot(element, figure, handlers, options);
 });

@@ -1,102 +1,107 @@
-// The service graph page: data, live changes, panel, table twin, time band.
+// The service graph page: its state is the address, its data come from the server and live.
 
-import { data as read, el, icon, text } from "../dom.js";
+import { data as read, el, text } from "../dom.js";
 import { when } from "../format.js";
-import { drawPlot } from "../plot.js";
 import { connect } from "../socket.js";
-import { Picture } from "./draw.js";
+import { Address } from "./address.js";
+import { drawBand } from "./band.js";
+import { around, changed as apply, whole } from "./data.js";
+import { Crumbs } from "./crumbs.js";
+import { Dots } from "./dots.js";
+import { Find } from "./find.js";
+import { listenKeys } from "./keys.js";
+import { Minimap } from "./minimap.js";
+import { Panel } from "./panel.js";
+import { Picture } from "./picture.js";
+import { twins } from "./table.js";
 
+const FRESH_MS = 60_000;
+const narrow = matchMedia("(max-width: 767px)");
 const page = document.querySelector("[data-graph]");
-const panel = page.querySelector("[data-chosen]");
-let data = read("graph-data");
-let chosen = null;
-let sort = { key: "calls", down: true };
+const stage = page.querySelector("[data-stage]");
+let data = whole(read("graph-data"));
+let matched = null;
+let known = new Map(data.edges.map((edge) => [edge.id, 0]));
+let socket = null;
+let loads = 0;
 
-const picture = new Picture(page, choose);
+const address = new Address((before, after, back) => {
+  if (address.query() !== loaded) load();
+  else refresh({ reveal: back });
+});
+let loaded = address.query();
 
+const picture = new Picture(page, { choose, open: openGroup, moved: () => minimap.later() });
+const minimap = new Minimap(page.querySelector("[data-minimap]"), picture);
+const dots = new Dots(page.querySelector("[data-dots]"), picture);
+const panel = new Panel(page.querySelector("[data-chosen]"), { choose, open: openGroup, go: (changes) => address.go(changes), query: () => address.query() });
+const tables = twins(page, (id) => data.byId.get(id)?.label ?? id);
+const crumbs = new Crumbs(page.querySelector("[data-crumbs]"), address);
+const find = new Find(page, {
+  names: () => data.names,
+  go: (id) => {
+    // In the picture it is chosen where it stands; else the picture becomes its neighbourhood.
+    if (data.byId.has(id)) { choose({ node: id }); picture.reveal({ node: id }); picture.focus(id); } else address.go({ focus: id, node: id, caller: null, callee: null, open: null });
+  },
+  ask: (words, mode) => address.go({ find: mode === "find" ? words : null, hide: !words || mode === "find" ? null : mode === "rest" ? `not (${words})` : words }),
+  mark: (ids) => { matched = ids && new Set(ids); refresh(); },
+});
+
+function chosenNow() {
+  if (address.get("node")) return { node: address.get("node") };
+  if (address.get("caller")) return { edge: `${address.get("caller")}\0${address.get("callee")}` };
+  return null;
+}
+
+/** Choose a node or an edge; it becomes part of the address. */
 function choose(found) {
-  chosen = found;
-  picture.show(data, chosen);
-  table();
-  fillPanel();
-  if (found) panel.focus({ preventScroll: true });
+  const [caller, callee] = found?.edge?.split("\0") ?? [null, null];
+  address.go({ node: found?.node ?? null, caller, callee });
 }
 
-function cell(value, name = "number") {
-  return el("td", { class: name }, value);
+function openGroup(name) {
+  address.go({ open: [...address.all("open"), name], node: null, caller: null, callee: null });
 }
 
-function failedCell(item) {
-  return cell(item.errors ? el("span", { class: "failed", text: item.error_text }) : "–");
-}
-
-function table() {
-  const edges = [...data.edges].sort((a, b) => {
-    const [x, y] = [a[sort.key], b[sort.key]];
-    const order = typeof x === "number" ? x - y : String(x).localeCompare(String(y));
-    return sort.down ? -order : order;
-  });
-  const body = page.querySelector("[data-edges]");
-  const had = document.activeElement?.closest?.(".dependency-edge")?.dataset;
-  body.replaceChildren(...edges.map((edge) => {
-    const row = el("tr", { class: `dependency-edge${edge.failing ? " failing" : ""}`, tabindex: "0", "aria-selected": String(chosen?.caller === edge.caller && chosen?.callee === edge.callee), data: { caller: edge.caller, callee: edge.callee, calls: edge.calls, errors: edge.errors } },
-      cell(edge.caller, ""), cell(edge.callee, ""), cell(edge.calls_text), failedCell(edge), cell(edge.p95_text));
-    if (had && had.caller === edge.caller && had.callee === edge.callee) requestAnimationFrame(() => row.focus({ preventScroll: true }));
-    return row;
-  }));
-  const many = data.nodes.length > 60;
-  page.querySelector("[data-nodes]").replaceChildren(...data.nodes.map((node) => {
-    const options = many ? { class: "service-node", tabindex: "0", data: { service: node.service, calls: node.calls, errors: node.errors } } : {};
-    return el("tr", options, el("td", {}, el("span", { class: `chip svc-${node.slot}`, text: node.service })), cell(node.kind_text, "quiet"), cell(node.rate_text), failedCell(node), cell(node.p95_text));
-  }));
-}
-
-function figure(label, value, bad = false) {
-  return el("div", {}, el("span", { class: "small quiet", text: label }), el("b", { class: bad ? "failed" : "", text: value }));
-}
-
-function fillPanel() {
-  panel.hidden = !chosen;
-  if (!chosen) return;
-  const close = el("button", { class: "button only quiet-button", type: "button", "aria-label": text("close"), on: { click: () => choose(null) } }, icon("close"));
-  if (chosen.service) {
-    const node = data.nodes.find((other) => other.service === chosen.service);
-    if (!node) { choose(null); return; }
-    const focus = new URL(location.href);
-    focus.searchParams.set("focus", node.service);
-    const near = (title, edges, side) => (edges.length ? el("p", { class: "small" }, el("b", { text: `${title}: ` }), edges.map((edge) => `${edge[side]} (${edge.calls_text})`).join(", ")) : null);
-    panel.replaceChildren(
-      el("h2", {}, el("span", { class: `chip svc-${node.slot}`, text: node.service }), el("span", { class: "quiet small", text: node.kind_text }), el("span", { class: "spacer" }), close),
-      el("div", { class: "figures" }, figure(text("rate"), node.rate_text), figure(text("errors"), node.error_text || "–", node.errors > 0), figure("p95", node.p95_text)),
-      ...node.versions.map((version) => el("p", { class: "small" }, `${version.version}: ${version.rate_text}, p95 ${version.p95_text}`, version.errors ? el("span", { class: "failed", text: ` ${text("fails", { share: version.error_text })}` }) : null)),
-      near(text("callers"), data.edges.filter((edge) => edge.callee === node.service), "caller") ?? "",
-      near(text("callees"), data.edges.filter((edge) => edge.caller === node.service), "callee") ?? "",
-      el("div", { class: "actions" },
-        node.virtual ? null : el("a", { class: "button", href: `${document.body.dataset.base}search?service=${encodeURIComponent(node.service)}&start=${data.start_us}&end=${data.end_us}` }, icon("search"), text("findTraces")),
-        el("a", { class: "button", href: focus.href, text: text("focusHere") })));
-  } else {
-    const edge = data.edges.find((other) => other.caller === chosen.caller && other.callee === chosen.callee);
-    if (!edge) { choose(null); return; }
-    panel.replaceChildren(
-      el("h2", {}, edge.caller, " → ", edge.callee, el("span", { class: "spacer" }), close),
-      el("p", { text: edge.sentence }),
-      el("div", { class: "figures" }, figure(text("rate"), edge.rate_text), figure(text("errors"), edge.error_text || "–", edge.errors > 0), figure("p95", edge.p95_text)),
-      edge.attempts > edge.calls ? el("p", { class: "small quiet", text: text("attempts", { n: edge.attempts }) }) : "",
-      ...(edge.pairs.length > 1 ? edge.pairs.map((pair) => el("p", { class: "small" }, `${pair.caller_version || "·"} → ${pair.callee_version || "·"}: ${pair.calls_text}, p95 ${pair.p95_text}`, pair.errors ? el("span", { class: "failed", text: ` ${text("fails", { share: pair.error_text })}` }) : null)) : []),
-      el("div", { class: "actions" }, el("a", { class: "button", href: edge.traces_url }, icon("search"), text("findTraces"))));
+/** Which nodes a search by name means: themselves, or the group that holds them. */
+function foundNodes() {
+  if (matched) {
+    const groups = new Map(data.names);
+    const shown = new Set();
+    for (const id of matched) {
+      const group = data.byId.has(id) ? id : data.nodes.find((node) => node.members && (node.group || node.label) === groups.get(id))?.id;
+      if (group) shown.add(group);
+    }
+    return shown;
   }
+  if (!address.get("find")) return null;
+  return new Set(data.nodes.filter((node) => node.found).map((node) => node.id));
 }
 
-function band() {
-  const { first_minute: [first], requests, failed } = data.band;
-  const x = requests.map((_, i) => (first + i) * 60_000);
-  drawPlot(page.querySelector("[data-band]"), {
-    data: [
-      { type: "bar", x, y: requests, marker: { color: "var(--line-strong)" }, hovertemplate: `%{y} ${text("perMinute").toLowerCase()}<extra></extra>` },
-      { type: "bar", x, y: failed.map((n) => -n), customdata: failed, marker: { color: "var(--error)" }, hovertemplate: `%{customdata} ${text("errors").toLowerCase()}<extra></extra>` },
-    ],
-    layout: { barmode: "relative", bargap: 0.15, xaxis: { type: "date" }, yaxis: { nticks: 3 }, dragmode: false, margin: { l: 52, r: 8, t: 2, b: 18 } },
-  });
+/** What stands out and what steps back. */
+function marksNow() {
+  const now = Date.now();
+  const fresh = new Set([...known].filter(([, at]) => now - at < FRESH_MS).map(([id]) => id));
+  let chosen = chosenNow();
+  if (chosen && !(data.byId.has(chosen.node) || data.byEdge.has(chosen.edge))) chosen = null;
+  const found = foundNodes();
+  const marks = { fresh, chosen, found };
+  if (matched) {
+    marks.loudNode = (node) => found.has(node.id);
+    marks.loud = (edge) => found.has(edge.caller) && found.has(edge.callee);
+  } else if (chosen?.node) {
+    const near = around(data, chosen.node);
+    marks.loudNode = (node) => near.has(node.id);
+    marks.loud = (edge) => edge.caller === chosen.node || edge.callee === chosen.node;
+  } else if (chosen?.edge) {
+    const ends = chosen.edge.split("\0");
+    marks.loudNode = (node) => ends.includes(node.id);
+    marks.loud = (edge) => edge.id === chosen.edge;
+  } else if (found) {
+    marks.loudNode = (node) => node.found || [...data.out.get(node.id), ...data.in.get(node.id)].some((edge) => edge.found);
+    marks.loud = (edge) => edge.found;
+  }
+  return marks;
 }
 
 function sentences() {
@@ -104,56 +109,153 @@ function sentences() {
   const worst = page.querySelector("[data-worst]");
   worst.textContent = data.sentence.worst;
   worst.classList.toggle("bad", data.edges.some((edge) => edge.failing && edge.calls >= 5));
-  page.querySelector("[data-updated]").textContent = text("updated", { time: when(data.updated_us) });
+  const updated = page.querySelector("[data-updated]");
+  updated.replaceChildren(el("span", { text: data.live ? text("updated", { time: when(data.updated_us) }) : text("fixedWindow", { from: clock(data.start_us), to: clock(data.end_us) }) }));
+  page.querySelector("[data-empty]").hidden = data.nodes.length > 0;
+  if (data.sampling) page.querySelector("[data-sampling]").textContent = data.sampling.text;
 }
 
-function show() {
+function clock(us) {
+  return new Date(us / 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hour12: false });
+}
+
+function viewNow() {
+  const asked = address.get("view");
+  return asked === "table" || asked === "graph" ? asked : narrow.matches ? "table" : "graph";
+}
+
+/** Show the data with the state of the address. */
+function refresh({ fit = false, reveal = false } = {}) {
+  const view = viewNow();
+  page.dataset.view = view;
+  stage.hidden = view === "table";
+  for (const button of page.querySelectorAll("[data-view-button]")) button.setAttribute("aria-pressed", String(button.value === view));
+  const marks = marksNow();
   sentences();
-  table();
-  picture.show(data, chosen);
-  if (chosen) fillPanel();
+  crumbs.show(data);
+  const hide = address.get("hide");
+  const rest = /^not \((.*)\)$/s.exec(hide);
+  find.fill(address.get("find") || (rest ? rest[1] : hide), rest ? "rest" : hide ? "hide" : "find", data.counts);
+  panel.show(data, marks.chosen);
+  if (view === "table") {
+    tables.edges.show(data.edges);
+    tables.nodes.show(data.nodes);
+    for (const row of page.querySelectorAll(".twin tbody tr")) row.setAttribute("aria-selected", String(row.dataset.key === (marks.chosen?.edge ?? marks.chosen?.node)));
+  }
+  picture.show(data, marks, { fit });
+  if (reveal && marks.chosen) picture.reveal(marks.chosen);
+  dots.live = data.live && view === "graph";
   band();
 }
 
-function apply(message) {
-  const key = { nodes: (n) => n.service, edges: (e) => `${e.caller}\0${e.callee}` };
-  for (const kind of ["nodes", "edges"]) {
-    const now = new Map(data[kind].map((item) => [key[kind](item), item]));
-    for (const item of message[kind]) now.set(key[kind](item), item);
-    for (const gone of message[`removed_${kind}`]) now.delete(Array.isArray(gone) ? gone.join("\0") : gone);
-    data[kind] = [...now.values()];
-  }
-  for (const name of ["sentence", "band", "updated_us", "start_us", "end_us"]) data[name] = message[name];
-  show();
+let bandShown = "";
+
+function band() {
+  const { first_minute: [first], requests, failed } = data.band;
+  const now = `${first} ${requests} ${failed}`;
+  if (now === bandShown) return;
+  bandShown = now;
+  drawBand(page.querySelector("[data-band]"), { start_us: requests.map((_, i) => (first + i) * 60_000_000), requests, failed });
 }
 
-page.querySelector("[data-edges]").addEventListener("click", (event) => {
-  const row = event.target.closest(".dependency-edge");
-  if (row) choose({ caller: row.dataset.caller, callee: row.dataset.callee });
-});
-page.addEventListener("keydown", (event) => {
-  const row = event.target.closest("tr.dependency-edge, tr.service-node");
-  if (row && (event.key === "Enter" || event.key === " ")) {
-    event.preventDefault();
-    choose(row.dataset.service ? { service: row.dataset.service } : { caller: row.dataset.caller, callee: row.dataset.callee });
+/** Say what the server refused; the picture stays as it was. */
+function tell(problem) {
+  const box = page.querySelector("[data-problem]");
+  box.hidden = !problem;
+  if (problem) box.lastElementChild.textContent = problem;
+}
+
+async function load() {
+  loads += 1;
+  const turn = loads;
+  const query = address.query();
+  stage.setAttribute("aria-busy", "true");
+  try {
+    const response = await fetch(`${document.body.dataset.base}graph.json?${query}`, { credentials: "same-origin" });
+    const answer = await response.json();
+    if (turn !== loads) return;
+    if (!response.ok) {
+      const words = [answer.error, answer.hint].filter(Boolean).join(" ");
+      if (["find", "hide"].includes(answer.parameter)) find.tell(words);
+      else tell(words);
+      return;
+    }
+    tell("");
+    find.tell("");
+    loaded = query;
+    data = whole(answer);
+    known = new Map(data.edges.map((edge) => [edge.id, 0]));
+    refresh({ fit: true });
+    follow();
+  } catch (problem) {
+    if (turn === loads) tell(text("loadFailed", { text: problem.message }));
+  } finally {
+    if (turn === loads) stage.removeAttribute("aria-busy");
   }
-  if (event.key === "Escape") choose(null);
-});
-page.querySelector("[data-nodes]").addEventListener("click", (event) => {
-  const row = event.target.closest(".service-node");
-  if (row) choose({ service: row.dataset.service });
-});
-for (const button of page.querySelectorAll("[data-sort]")) {
-  button.addEventListener("click", () => {
-    sort = { key: button.dataset.sort, down: sort.key === button.dataset.sort ? !sort.down : true };
-    for (const head of page.querySelectorAll("[data-sort]")) head.closest("th").removeAttribute("aria-sort");
-    button.closest("th").setAttribute("aria-sort", sort.down ? "descending" : "ascending");
-    table();
+}
+
+/** Follow the window live, if it ends now. */
+function follow() {
+  socket?.close();
+  socket = null;
+  if (!data.live) return;
+  socket = connect(`ws/graph?${loaded}`, {
+    onReset(message) { take(whole(message)); },
+    onDiff(message) { take(apply(data, message)); },
   });
 }
-for (const field of page.querySelectorAll("[data-submit]")) field.addEventListener("change", () => field.form.requestSubmit());
 
-show();
-if (page.dataset.live) {
-  connect(page.dataset.live, { onReset: (message) => { data = message; show(); }, onDiff: apply });
+let expiry = 0;
+
+function take(next) {
+  const began = performance.now();
+  data = next;
+  const now = Date.now();
+  let fresh = false;
+  for (const edge of data.edges) {
+    if (known.has(edge.id)) continue;
+    known.set(edge.id, now);
+    fresh = true;
+  }
+  if (fresh) { clearTimeout(expiry); expiry = setTimeout(() => refresh(), FRESH_MS + 100); }
+  refresh();
+  performance.measure("spanboard-graph-live", { start: began });
 }
+
+function back() {
+  if (chosenNow()) choose(null);
+  else if (address.get("focus")) address.go({ focus: null, up: null, down: null, hops: null });
+  else if (address.all("open").length) address.go({ open: address.all("open").slice(0, -1) });
+}
+
+function listen() {
+  const row = (event) => event.target.closest(".twin tbody tr");
+  const take = (found) => {
+    const node = found.dataset.node && data.byId.get(found.dataset.node);
+    if (node?.members) openGroup(node.group || node.label);
+    else choose(found.dataset.node ? { node: found.dataset.node } : { edge: found.dataset.key });
+  };
+  page.querySelector(".twin").addEventListener("click", (event) => { if (row(event)) take(row(event)); });
+  page.querySelector(".twin").addEventListener("keydown", (event) => {
+    if (row(event) && (event.key === "Enter" || event.key === " ")) { event.preventDefault(); take(row(event)); }
+  });
+  page.querySelectorAll("[data-zoom]").forEach((button) => button.addEventListener("click", () => {
+    if (button.dataset.zoom === "fit") picture.view.fit();
+    else picture.view.zoom(button.dataset.zoom === "in" ? 1.25 : 0.8);
+  }));
+  page.querySelectorAll("[data-view-button]").forEach((button) => button.addEventListener("click", (event) => { event.preventDefault(); address.go({ view: button.value }); }));
+  page.querySelectorAll("select[data-change]").forEach((field) => field.addEventListener("change", () => {
+    const changes = { [field.name]: field.value === field.dataset.usual ? null : field.value };
+    if (field.name === "lookback") Object.assign(changes, { start: null, end: null, at: null });
+    if (field.name === "level" || field.name === "group") Object.assign(changes, { open: null, node: null, caller: null, callee: null, focus: null });
+    address.go(changes);
+  }));
+  page.querySelector("form.toolbar").addEventListener("submit", (event) => event.preventDefault());
+  narrow.addEventListener("change", () => refresh({ fit: true }));
+  listenKeys(picture, { find: () => find.focus(), back });
+  setInterval(() => { if (!document.hidden) sentences(); }, 1000);
+}
+
+listen();
+refresh({ fit: true, reveal: true });
+follow();

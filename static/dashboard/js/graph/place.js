@@ -1,0 +1,156 @@
+// Where things stand: grid positions of the server to pixels, and the curves between them.
+
+export const MAX_CARDS = 60;
+export const CARD = { width: 176, height: 52, line: 19, medium: 36, small: 24 };
+const COLUMN = 258;
+const MARGIN = { left: 20, right: 20, top: 30, bottom: 52 };
+
+/** The grid of a set of nodes: its bounds and the steps that suit a stage. */
+export function grid(nodes, stage) {
+  const cards = nodes.length <= MAX_CARDS;
+  const left = Math.min(...nodes.map((node) => node.x));
+  const top = Math.min(...nodes.map((node) => node.y));
+  const columns = Math.max(...nodes.map((node) => node.x)) - left + 1;
+  const rows = Math.max(...nodes.map((node) => node.y)) - top + 1;
+  const lines = Math.max(...nodes.map((node) => node.versions.length));
+  const full = CARD.height + lines * CARD.line;
+  const step = cards ? { x: COLUMN, y: Math.max(84, full + 26) } : { x: 170, y: 34 };
+  const room = { width: Math.max(stage.width - MARGIN.left - MARGIN.right, 200), height: Math.max(stage.height - MARGIN.top - MARGIN.bottom, 150) };
+  const fit = Math.min(cards ? 1.1 : 1.6, room.width / (columns * step.x), room.height / (rows * step.y));
+  // What one direction leaves free is used, so that cards and labels get room.
+  step.x = Math.min(step.x * 2, Math.max(step.x, room.width / (columns * fit)));
+  step.y = Math.min(step.y * 2, Math.max(step.y, room.height / (rows * fit)));
+  return { cards, left, top, columns, rows, lines, full, step, fit };
+}
+
+/** How much a card shows where rows are so many pixels apart. */
+function detailOf(found, scale) {
+  if (!found.cards) return "circle";
+  const pitch = found.step.y * scale;
+  if (pitch >= found.full + 10 && found.step.x * scale >= 176) return "full";
+  if (pitch >= CARD.medium + 6 && found.step.x * scale >= 110) return "medium";
+  return "small";
+}
+
+/** Boxes in pixels of the drawn layer at a scale. */
+export function arrange(nodes, found, scale) {
+  const detail = detailOf(found, scale);
+  const step = { x: found.step.x * scale, y: found.step.y * scale };
+  const width = detail === "circle" ? 0 : Math.max(56, Math.min(196, step.x - Math.max(30, step.x * 0.26)));
+  const busiest = Math.max(...nodes.map((node) => node.calls), 1);
+  const boxes = new Map();
+  for (const node of nodes) {
+    const cx = MARGIN.left + (node.x - found.left + 0.5) * step.x;
+    const cy = MARGIN.top + (node.y - found.top + 0.5) * step.y;
+    let size = { width, height: CARD[detail] ?? CARD.height + node.versions.length * CARD.line };
+    if (detail === "circle") {
+      const most = Math.min(34, Math.max(7, step.y * 0.95));
+      const share = Math.max(0, 1 + Math.log10(Math.max(node.calls, 1) / busiest) / 4);
+      const d = Math.max(6, most * (0.4 + 0.6 * share));
+      size = { width: d, height: d };
+    }
+    boxes.set(node.id, { x: cx - size.width / 2, y: cy - size.height / 2, cx, cy, ...size });
+  }
+  return {
+    detail,
+    boxes,
+    step,
+    width: MARGIN.left + MARGIN.right + found.columns * step.x,
+    height: MARGIN.top + MARGIN.bottom + found.rows * step.y,
+    origin: { x: MARGIN.left - found.left * step.x, y: MARGIN.top - found.top * step.y },
+  };
+}
+
+function bezier(a, b, c, d, steps) {
+  const points = new Float64Array((steps + 1) * 2);
+  for (let i = 0; i <= steps; i += 1) {
+    const t = i / steps;
+    const s = 1 - t;
+    for (let k = 0; k < 2; k += 1) points[i * 2 + k] = s * s * s * a[k] + 3 * s * s * t * b[k] + 3 * s * t * t * c[k] + t * t * t * d[k];
+  }
+  return points;
+}
+
+/** Where edges leave and reach each node: spread over its side in the order of the other ends. */
+function ports(data, layout) {
+  const found = new Map();
+  const spread = (edges, side, other) => {
+    const seen = edges.filter((edge) => layout.boxes.has(edge[other]) && edge.caller !== edge.callee);
+    seen.sort((a, b) => layout.boxes.get(a[other]).cy - layout.boxes.get(b[other]).cy);
+    seen.forEach((edge, i) => {
+      const box = layout.boxes.get(edge[side]);
+      const span = Math.min(box.height, CARD.height) * (layout.detail === "circle" ? 0 : 0.7);
+      const middle = Math.min(box.height, CARD.height) / 2;
+      const gap = Math.min(12, span / Math.max(seen.length, 1));
+      found.set(`${side}\0${edge.id}`, box.y + middle + (i - (seen.length - 1) / 2) * gap);
+    });
+  };
+  for (const node of data.nodes) {
+    spread(data.out.get(node.id), "caller", "callee");
+    spread(data.in.get(node.id), "callee", "caller");
+  }
+  return found;
+}
+
+/** The version line from which an edge of one version leaves, or nothing. */
+function versionPort(edge, node, box) {
+  if (edge.pairs.length !== 1) return null;
+  const line = node.versions.findIndex((version) => version.version === edge.pairs[0].caller_version);
+  return line < 0 ? null : box.y + CARD.height + (line + 0.5) * CARD.line;
+}
+
+/** Points (x0, y0, x1, y1, …) of every edge in pixels of the layer. */
+export function curves(data, layout) {
+  const steps = data.edges.length > 150 ? 10 : 18;
+  const at = ports(data, layout);
+  const found = new Map();
+  for (const edge of data.edges) {
+    const from = layout.boxes.get(edge.caller);
+    const to = layout.boxes.get(edge.callee);
+    if (!from || !to) continue;
+    if (edge.caller === edge.callee) {
+      const { cx, y } = from;
+      found.set(edge.id, bezier([cx - 14, y], [cx - 40, y - 34], [cx + 40, y - 34], [cx + 14, y - 1], steps));
+      continue;
+    }
+    const node = data.byId.get(edge.caller);
+    const line = layout.detail === "full" && node.versions.length ? versionPort(edge, node, from) : null;
+    const a = [from.x + from.width, line ?? at.get(`caller\0${edge.id}`)];
+    const b = [to.x - 2, at.get(`callee\0${edge.id}`)];
+    if (b[0] > a[0]) {
+      const bend = Math.max(Math.min(40, (b[0] - a[0]) / 2), (b[0] - a[0]) * 0.5);
+      found.set(edge.id, bezier(a, [a[0] + bend, a[1]], [b[0] - bend, b[1]], b, steps));
+    } else {
+      // Against the direction: around below both.
+      const low = Math.max(from.y + from.height, to.y + to.height) + layout.step.y * 0.5;
+      found.set(edge.id, bezier([from.cx, from.y + from.height], [from.cx + 20, low], [to.cx - 20, low], [to.cx, to.y + to.height + 3], steps));
+    }
+  }
+  return found;
+}
+
+/** The point at a share (0 to 1) of a curve. */
+export function along(points, share) {
+  const last = points.length / 2 - 1;
+  const at = share * last;
+  const i = Math.min(Math.floor(at), last - 1);
+  const t = at - i;
+  return [points[i * 2] * (1 - t) + points[i * 2 + 2] * t, points[i * 2 + 1] * (1 - t) + points[i * 2 + 3] * t];
+}
+
+/** The edge nearest to a point, within a distance; its id or null. */
+export function nearest(all, x, y, within) {
+  let best = within * within;
+  let found = null;
+  for (const [id, p] of all) {
+    for (let i = 0; i + 3 < p.length; i += 2) {
+      const dx = p[i + 2] - p[i];
+      const dy = p[i + 3] - p[i + 1];
+      const length = dx * dx + dy * dy || 1;
+      const t = Math.max(0, Math.min(1, ((x - p[i]) * dx + (y - p[i + 1]) * dy) / length));
+      const d = (p[i] + t * dx - x) ** 2 + (p[i + 1] + t * dy - y) ** 2;
+      if (d < best) { best = d; found = id; }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,267 @@
+"""The service graph in a real browser: picture, gestures, keys, find, panel, table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.peers.bigsystem import BigSystem
+from tests.peers.need import until
+from tests.peers.running import RunningSpanboard
+
+pytestmark = pytest.mark.browser
+OVERLAPS = """selector => {
+  const boxes = [...document.querySelectorAll(selector)]
+    .map(e => e.getBoundingClientRect()).filter(b => b.width && b.height);
+  let found = 0;
+  boxes.forEach((a, i) => boxes.slice(i + 1).forEach(b => {
+    if (a.left < b.right - 0.5 && b.left < a.right - 0.5
+        && a.top < b.bottom - 0.5 && b.top < a.bottom - 0.5) found += 1;
+  }));
+  return [boxes.length, found];
+}"""
+
+
+def started(services: int, calls: int) -> RunningSpanboard:
+    """A Spanboard that holds the traffic of a system of a size."""
+    running = RunningSpanboard("--no-demo")
+    running.start()
+    system = BigSystem(services)
+    system.send(running.url, minutes=10, calls=calls)
+    wanted = set(system.edges)
+
+    def all_there() -> bool:
+        answer = httpx.get(
+            f"{running.url}/api/dependencies?lookback=3600000", timeout=60
+        )
+        return wanted <= {(e["parent"], e["child"]) for e in answer.json()["data"]}
+
+    until(all_there, "the system's edges in the graph", 60)
+    return running
+
+
+@pytest.fixture(scope="module")
+def fifty() -> Iterator[RunningSpanboard]:
+    running = started(50, 6)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def large() -> Iterator[RunningSpanboard]:
+    running = started(200, 2)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that fails the test on any script error."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    made = context.new_page()
+    faults: list[str] = []
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    yield made
+    context.close()
+    assert not faults
+
+
+def open_graph(page: Any, board: RunningSpanboard, query: str = "") -> None:
+    page.goto(f"{board.url}/graph?lookback=1h{query}")
+    page.wait_for_selector("[data-stage][data-drawn] .main-svg", timeout=30_000)
+
+
+def transform(page: Any) -> str:
+    return str(
+        page.locator("[data-world]").evaluate("e => getComputedStyle(e).transform")
+    )
+
+
+def test_fifty_services_are_cards_that_never_overlap(page: Any, fifty: Any) -> None:
+    open_graph(page, fifty)
+    shown, overlaps = page.evaluate(OVERLAPS, ".service-node")
+    assert shown >= 50
+    assert overlaps == 0
+    labels, overlaps = page.evaluate(OVERLAPS, ".service-node, .edge-label")
+    assert labels > shown
+    assert overlaps == 0
+    cut = page.locator(".service-node .name").evaluate_all(
+        "all => all.filter(e => !e.getBoundingClientRect().width).length"
+    )
+    assert cut == 0
+
+
+def test_two_hundred_services_are_circles_with_names_apart(
+    page: Any, large: Any
+) -> None:
+    open_graph(page, large)
+    assert page.locator("[data-cards]").get_attribute("data-detail") == "circle"
+    shown, overlaps = page.evaluate(OVERLAPS, ".service-node .name")
+    assert 20 <= shown <= 45
+    assert overlaps == 0
+    hidden = page.locator('.service-node[data-label="hidden"]').first
+    hidden.focus()
+    assert hidden.locator(".name").is_visible()
+
+
+def test_a_gesture_only_transforms_and_its_end_draws_once(
+    page: Any, fifty: Any
+) -> None:
+    open_graph(page, fifty)
+    page.route_web_socket("**/ws/graph*", lambda socket: None)
+    page.reload()
+    page.wait_for_selector('[data-stage][data-drawn="1"]')
+    stage = page.locator("[data-stage]")
+    before = transform(page)
+    page.mouse.move(700, 450)
+    for _ in range(6):
+        page.mouse.wheel(0, -100)
+    page.wait_for_selector("[data-stage].moving")
+    assert "matrix(1," not in transform(page)
+    assert stage.get_attribute("data-drawn") == "1"
+    page.wait_for_selector('[data-stage][data-drawn="2"]')
+    page.wait_for_selector("[data-stage]:not(.moving)")
+    assert transform(page).startswith("matrix(1,")
+    assert transform(page) != before
+    # A drag needs no drawing at all, and is no click.
+    before = transform(page)
+    card = page.locator(".service-node").first.bounding_box()
+    page.mouse.move(card["x"] + 5, card["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(card["x"] + 60, card["y"] + 80, steps=4)
+    page.mouse.up()
+    assert transform(page) != before
+    assert stage.get_attribute("data-drawn") == "2"
+    assert "node=" not in page.url
+    page.keyboard.press("0")
+    page.wait_for_selector('[data-stage][data-drawn="3"]')
+
+
+def test_arrows_walk_along_the_edges(page: Any, fifty: Any) -> None:
+    open_graph(page, fifty)
+    data = page.evaluate(
+        "JSON.parse(document.getElementById('graph-data').textContent)"
+    )
+    assert page.locator('.service-node[tabindex="0"]').count() == 1
+    page.locator('.service-node[tabindex="0"]').focus()
+    start = page.evaluate("document.activeElement.dataset.service")
+    page.keyboard.press("ArrowRight")
+    callee = page.evaluate("document.activeElement.dataset.service")
+    assert (start, callee) in {(e["caller"], e["callee"]) for e in data["edges"]}
+    page.keyboard.press("ArrowLeft")
+    back = page.evaluate("document.activeElement.dataset.service")
+    assert (back, callee) in {(e["caller"], e["callee"]) for e in data["edges"]}
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.dataset.service") != callee
+    assert page.locator(".tip").is_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-chosen]:not([hidden])")
+    assert "node=" in page.url
+    page.keyboard.press("Escape")
+    page.wait_for_selector("[data-chosen]", state="hidden")
+    assert "node=" not in page.url
+
+
+def test_an_edge_is_hit_anywhere_and_told_in_a_sentence(page: Any, fifty: Any) -> None:
+    open_graph(page, fifty)
+    page.locator('.service-node[data-service="web-gateway"]').click()
+    page.wait_for_selector("[data-chosen]:not([hidden])")
+    page.locator("[data-chosen] .near button").first.click()
+    page.wait_for_url("**caller=web-gateway**")
+    told = page.locator("[data-chosen]").inner_text()
+    assert "web-gateway called" in told
+    url = page.url
+    page.go_back()
+    page.wait_for_url("**node=web-gateway**")
+    page.go_forward()
+    page.wait_for_url(url)
+    assert "web-gateway called" in page.locator("[data-chosen]").inner_text()
+
+
+def test_a_name_is_found_while_typing(page: Any, fifty: Any) -> None:
+    open_graph(page, fifty)
+    page.keyboard.press("/")
+    page.keyboard.type("ledger")
+    options = page.locator("[data-find-list] [role=option]")
+    assert options.count() >= 3
+    names = page.locator(".service-node.found").evaluate_all(
+        "all => all.map(e => e.dataset.service)"
+    )
+    assert names
+    assert all("ledger" in name for name in names)
+    assert f"{len(names)} of" in page.locator("[data-find-count]").inner_text()
+    page.keyboard.press("ArrowDown")
+    second = options.nth(1).get_attribute("data-id")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**node={second}**")
+    assert page.evaluate("document.activeElement.dataset.service") == second
+
+
+def test_the_table_twin_sorts_by_key_and_by_click(page: Any, fifty: Any) -> None:
+    page.goto(f"{fifty.url}/graph?lookback=1h&view=table")
+    page.wait_for_selector(".dependency-edge[data-key]")
+    assert page.locator("[data-stage]").is_hidden()
+
+    def calls() -> list[int]:
+        return page.locator(".dependency-edge").evaluate_all(
+            "all => all.map(e => Number(e.dataset.calls))"
+        )
+
+    assert calls() == sorted(calls(), reverse=True)
+    head = page.locator('[data-sort="calls"]').first
+    assert head.locator("xpath=ancestor::th").get_attribute("aria-sort") == "descending"
+    head.focus()
+    page.keyboard.press("Enter")
+    assert calls() == sorted(calls())
+    assert head.locator("xpath=ancestor::th").get_attribute("aria-sort") == "ascending"
+    page.locator('[data-sort="callee"]').click()
+    callees = page.locator(".dependency-edge").evaluate_all(
+        "all => all.map(e => e.dataset.callee)"
+    )
+    assert callees == sorted(callees)
+    row = page.locator(".dependency-edge").first
+    row.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-chosen]:not([hidden])")
+    assert row.get_attribute("aria-selected") == "true"
+
+
+def test_a_phone_gets_the_table_and_the_picture_one_tap_away(
+    browser: Any, fifty: Any
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{fifty.url}/graph?lookback=1h")
+    page.wait_for_selector(".dependency-edge:visible")
+    assert page.locator("[data-stage]").is_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("button", name="Graph", exact=True).click()
+    page.wait_for_selector("[data-stage][data-drawn]")
+    assert page.locator(".service-node:visible").count() >= 50
+    context.close()
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_dots_run_only_where_motion_is_wanted(
+    browser: Any, fifty: Any, moving: bool
+) -> None:
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        reduced_motion="no-preference" if moving else "reduce",
+    )
+    page = context.new_page()
+    open_graph(page, fifty)
+    if moving:
+        page.wait_for_selector('[data-dots][data-running="true"][data-dots]')
+        page.wait_for_function(
+            "Number(document.querySelector('canvas.dots').dataset.dots) > 0"
+        )
+    assert page.locator("canvas.dots").get_attribute("data-running") == (
+        "true" if moving else "false"
+    )
+    context.close()
