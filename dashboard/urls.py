@@ -41,6 +41,7 @@ trace_urls = [
 graph_urls = [
     path("graph", topology.show, name="graph"),
     path("graph.json", topology.data, name="graph-data"),
+    path("graph/questions.json", topology.questions, name="graph-questions"),
     path("dependencies", topology.show, name="dependencies"),
     path("api/dependencies", topology.dependencies, name="api-dependencies"),
 ]

@@ -14,6 +14,7 @@ from dashboard.models import Source
 from dashboard.presenters.graph_strings import graph_strings
 from dashboard.presenters.problems import problem_text
 from dashboard.presenters.topology import topology_data
+from dashboard.presenters.topology_answers import UnknownNode, answers
 from dashboard.reads.rollups import read_tables
 
 LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "7d")
@@ -70,6 +71,22 @@ def data(request: HttpRequest) -> HttpResponse:
     """The page's data as JSON."""
     options, refusal = _read(request)
     return refusal or JsonResponse(topology_data(options))
+
+
+def _refusal(words: str, status: int = 400) -> JsonResponse:
+    return JsonResponse({"ok": False, "error": words, "status": status}, status=status)
+
+
+@require_safe
+def questions(request: HttpRequest) -> HttpResponse:
+    """What stops with a node, cycles, ranks, paths and parts of the graph."""
+    options, refusal = _read(request, "without")
+    if refusal:
+        return refusal
+    try:
+        return JsonResponse(answers(options, request.GET.get("without", "")))
+    except UnknownNode as unknown:
+        return _refusal(f"The window has no node “{unknown}”.", 404)
 
 
 @require_safe

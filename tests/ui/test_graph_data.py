@@ -170,3 +170,14 @@ def test_a_moment_shows_its_minute_only(client: Client, filled: None) -> None:
     earlier = get(client, f"/graph.json?at={(at - 5) * 60_000_000}")
     assert not earlier["edges"]
     assert not earlier["live"]
+
+
+def test_questions_are_answered(client: Client, filled: None) -> None:
+    data = get(client, "/graph/questions.json?without=web")
+    assert data["without"]["unreachable"] == sorted(["shop", "stock", NASTY])
+    assert data["single_points"][0]["node"] == "web"
+    assert data["busiest_path"]["nodes"] == ["web", "shop", "stock"]
+    assert not data["cycles"]
+    assert get(client, "/graph/questions.json?without=nobody", 404)["error"]
+    assert get(client, "/graph/questions.json?what=1", 400)["error"]
+    assert get(client, "/graph/questions.json?at=60000000")["busiest_path"] is None
