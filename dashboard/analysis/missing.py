@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -32,30 +33,31 @@ class MissingParent:
     reason: str
 
 
-def find_missing(trace: Trace) -> list[MissingParent]:
-    """The absent parents of an adjusted trace, in order of their first child."""
-    orphans = np.flatnonzero((trace.flags & Flag.ORPHAN) != 0).tolist()
-    if not orphans:
-        return []
-    children: dict[str, list[int]] = {}
-    key = trace_key(trace.trace_id)
-    for row in orphans:
-        named = trace.parent_ids[row] or next(
-            (
-                ref.span_id
-                for kind in ("CHILD_OF", "FOLLOWS_FROM")
-                for ref in trace.references_of(row)
-                if ref.kind == kind and trace_key(ref.trace_id) == key
-            ),
-            "",
-        )
-        if named:
-            children.setdefault(named, []).append(row)
+def find_missing(trace: Trace, limit: int) -> tuple[list[MissingParent], int]:
+    """Absent parents of an adjusted trace, in order of their first child.
+
+    At most ``limit`` of them, and how many there are.
+    """
+    orphans = np.flatnonzero((trace.flags & Flag.ORPHAN) != 0)
+    if not len(orphans):
+        return [], 0
+    # Numbers, not lists: 100,000 small lists would set off the garbage collector.
+    number: dict[str, int] = {}
+    parents = trace.parent_ids
+    belongs = np.array(
+        [
+            number.setdefault(parents[row] or _named(trace, row), len(number))
+            for row in orphans.tolist()
+        ]
+    )
+    order = np.argsort(belongs, kind="stable")
+    edges = np.searchsorted(belongs[order], np.arange(len(number) + 1))
     pods = _services_by_address(trace)
     skew = trace.skew_ns
     found = []
-    for span_id, rows in children.items():
-        at = np.array(rows)
+    for span_id, place in islice(number.items(), limit):
+        at = orphans[order[edges[place] : edges[place + 1]]]
+        rows = at.tolist()
         start = trace.start_ns[at] + (0 if skew is None else skew[at])
         end = start + trace.duration_ns[at]
         service, name, reason = _name(trace, rows, pods)
@@ -70,7 +72,15 @@ def find_missing(trace: Trace) -> list[MissingParent]:
                 reason,
             )
         )
-    return found
+    return found, len(number)
+
+
+def _named(trace: Trace, row: int) -> str:
+    """The id of the absent parent that a span's references name."""
+    key = trace_key(trace.trace_id)
+    own = [ref for ref in trace.references_of(row) if trace_key(ref.trace_id) == key]
+    own.sort(key=lambda ref: ref.kind != "CHILD_OF")
+    return own[0].span_id if own else ""
 
 
 def _services_by_address(trace: Trace) -> dict[str, str]:

@@ -42,8 +42,7 @@ def placeholders(
     trace: Trace, origin_ns: int, unit: int, growing: bool
 ) -> tuple[Columns, dict[str, Any]]:
     """Absent parents for the header, and which row hangs under which of them."""
-    found = find_missing(trace)
-    shown = found[:MAX_PLACEHOLDERS]
+    shown, total = find_missing(trace, MAX_PLACEHOLDERS)
     pairs = sorted((row, n) for n, one in enumerate(shown) for row in one.rows)
     flat = np.array(pairs, "<u4").reshape(-1, 2)
     columns = [
@@ -65,7 +64,7 @@ def placeholders(
         }
         for one in shown
     ]
-    return columns, {"placeholders": listed, "placeholder_total": len(found)}
+    return columns, {"placeholders": listed, "placeholder_total": total}
 
 
 def reason_text(one: MissingParent) -> str:

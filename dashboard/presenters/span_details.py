@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from dashboard.analysis.summary import describe_error
 from dashboard.presenters import text
 from dashboard.presenters.colors import monogram
+from dashboard.presenters.envoy import reason
 from dashboard.presenters.shown import Shown
 from dashboard.presenters.slowness import slowness
 from dashboard.traces.details import read_details
@@ -95,7 +96,8 @@ def _kind_text(kind: int) -> str:
 
 
 def _error_text(trace: Trace, row: int) -> str:
-    return describe_error(trace, row)["text"] or _("The span is marked as failed.")
+    words = reason(describe_error(trace, row)["text"])
+    return words or _("The span is marked as failed.")
 
 
 def _tags(tags: tuple[Tag, ...]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from dashboard.presenters import text
 from dashboard.presenters.colors import monogram, slots
-from dashboard.presenters.sentences import sentences
+from dashboard.presenters.sentences import sentences, trace_state
 from dashboard.presenters.shown import Shown
 from dashboard.traces.durations import format_duration_ns
 from dashboard.traces.trace import Flag, Trace
@@ -48,6 +48,7 @@ def header(shown: Shown) -> dict[str, Any]:
             }
             for name, count in summary["services"].items()
         ],
+        "state": trace_state(shown),
         "sentences": sentences(shown),
     }
 
@@ -57,6 +58,8 @@ def payload_head(shown: Shown) -> dict[str, Any]:
     return {
         "growing": shown.growing,
         "repeat_least": settings.SPANBOARD_REPEAT_LEAST,
+        "state": trace_state(shown),
+        "sentences": sentences(shown),
     }
 
 

@@ -242,7 +242,7 @@ def test_an_absent_parent_is_told_by_its_children() -> None:
         {"id": "u", "parent": "void", "service": "web", "start": 80},
     ]
     trace = trace_of(spans)
-    found = {one.span_id: one for one in find_missing(trace)}
+    found = {one.span_id: one for one in find_missing(trace, 9)[0]}
     assert set(found) == {"gone", "lost", "void"}
     gone = found["gone"]
     assert [trace.span_ids[r] for r in gone.rows] == ["s2", "s1"]
@@ -286,7 +286,7 @@ def test_envoys_addresses_name_the_absent_caller() -> None:
             },
         },
     ]
-    found = {one.span_id: one for one in find_missing(trace_of(spans))}
+    found = {one.span_id: one for one in find_missing(trace_of(spans), 9)[0]}
     assert (found["gone"].service, found["gone"].reason) == (
         "productpage.default",
         "node",
@@ -303,6 +303,7 @@ def test_a_parent_named_by_a_follows_from_counts_as_absent() -> None:
         {"id": "f", "references": [("FOLLOWS_FROM", TRACE_ID, "gone")]},
         {"id": "g", "references": [("FOLLOWS_FROM", "f" * 32, "elsewhere")]},
     ]
-    (found,) = find_missing(trace_of(spans))
+    (found,), total = find_missing(trace_of(spans), 9)
+    assert total == 1
     assert found.span_id == "gone"
     assert np.array_equal(found.rows, [rows_by_id(trace_of(spans))["f"]])
