@@ -26,6 +26,8 @@ def view_names() -> list[tuple[str, str]]:
     """Name in the address and label of each view, the usual one first."""
     return [
         ("waterfall", _("Timeline")),
+        ("flame", _("Flame")),
+        ("statistics", _("Statistics")),
         ("table", _("Table")),
         ("logs", _("Logs")),
     ]
@@ -73,6 +75,40 @@ def view_strings() -> dict[str, str]:
         "logCount": _("{n} logs"),
         "noLogs": _("No span of this trace has logs."),
         "noLogLeft": _("No log passes the filter."),
+        "flameMode": _("Frames"),
+        "flameMerged": _("Merged by call path"),
+        "flameSpans": _("Each span"),
+        "flameReset": _("Show all"),
+        "flameOpen": _("Show its spans"),
+        "flameLabel": _("Flame graph: self time by call path, the root on top"),
+        "flameHelp": _(
+            "A frame is as wide as the self time at and below it. Click or Enter zooms."
+        ),
+        "frameOne": _("took {total}, self time {self}"),
+        "frameMany": _(
+            "{n} calls, {total} together, longest {longest}, self time {self}"
+        ),
+        "frameShare": _("{share} of all self time is at and below it"),
+        "frameFailed": _("{n} failed"),
+        "frameCritical": _("{time} on the critical path"),
+        "frameNarrow": _("{n} frames, each too narrow to be drawn; zoom in"),
+        "group": _("Group"),
+        "groupBy": _("Group by"),
+        "thenBy": _("then by"),
+        "noSecond": _("nothing"),
+        "mean": _("Mean"),
+        "least": _("Least"),
+        "most": _("Most"),
+        "p99Help": _("Nearest rank. Of fewer than 100 calls it is the longest."),
+        "selfMean": _("Mean self"),
+        "selfShare": _("Of self time"),
+        "selfShareHelp": _("Share of the self time of all spans"),
+        "statisticsTable": _("Statistics of the spans"),
+        "statisticsHelp": _("A row opens its spans in the table."),
+        "statisticsFailed": _("The statistics could not be loaded ({text})."),
+        "leftOff": _("{n} groups with the least self time are left out."),
+        "groupCount": _("{n} groups of {spans} spans"),
+        "emptyValue": _("(empty)"),
         "cutMatches": _(
             "Only the first {n} matches in tags were looked up; name a tag more exactly."
         ),

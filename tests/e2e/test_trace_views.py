@@ -14,7 +14,7 @@ from tests.e2e.test_trace_page import HOSTILE, jaeger_file, span, tree
 from tests.peers.running import ROOT, RunningSpanboard
 
 pytestmark = pytest.mark.browser
-SMALL, LARGE, CHAIN = ("b" * 31 + n for n in "123")
+SMALL, LARGE, CHAIN, CALLS = ("b" * 31 + n for n in "1234")
 
 
 def small() -> list[dict[str, Any]]:
@@ -42,6 +42,16 @@ def with_logs(spans: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return spans
 
 
+def calls() -> list[dict[str, Any]]:
+    """A root with thirty equal calls, of which one failed."""
+    spans = [span(0, None, 0, 100_000)]
+    for number in range(1, 31):
+        one = span(number, 0, number * 3_000, 2_000)
+        spans.append(one | {"operationName": "query", "processID": "p1"})
+    spans[9] |= {"tags": [{"key": "error", "type": "bool", "value": True}]}
+    return spans
+
+
 def load(running: RunningSpanboard, path: Path) -> None:
     subprocess.run(
         [sys.executable, "manage.py", "load", str(path)],
@@ -64,6 +74,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
         SMALL: with_logs(small()),
         LARGE: with_logs(tree(20_000)),
         CHAIN: chain,
+        CALLS: calls(),
     }
     running = RunningSpanboard("--no-demo")
     running.start()
@@ -240,3 +251,141 @@ def test_logs_are_sorted_filtered_and_lead_to_their_span(page: Any, board: Any) 
 def test_a_trace_without_logs_says_so(page: Any, board: Any) -> None:
     open_view(page, board, CHAIN, "logs")
     page.wait_for_selector("text=No span of this trace has logs.")
+
+
+def focused_frame(page: Any) -> str:
+    """What the screen is told of the frame that has the focus."""
+    found: str = page.evaluate(
+        "document.getElementById(document.querySelector('.flame')"
+        ".getAttribute('aria-activedescendant')).textContent"
+    )
+    return found
+
+
+def test_the_flame_graph_is_walked_and_zoomed_by_keys(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "flame")
+    flame = page.get_by_role("tree")
+    flame.focus()
+    assert focused_frame(page).startswith("a0 op 0, took 10.00\u202fs, self time")
+    page.keyboard.press("ArrowDown")
+    below = focused_frame(page)
+    assert "100\u202f% of all self time" not in below
+    assert page.locator('[role="treeitem"][aria-level="2"]').count() == 1
+    page.keyboard.press("ArrowRight")
+    beside = focused_frame(page)
+    page.keyboard.press("ArrowLeft")
+    assert focused_frame(page) != beside or below == beside
+    page.keyboard.press("Enter")
+    assert "at=" in page.url
+    assert page.get_by_role("button", name="Show all").is_enabled()
+    url = page.url
+    page.goto("about:blank")
+    page.goto(url)
+    page.wait_for_selector("#view-flame[data-shown]")
+    assert focused_frame(page) == below
+    page.get_by_role("tree").focus()
+    page.keyboard.press("Escape")
+    assert "at=" not in page.url
+    page.keyboard.press(" ")
+    page.wait_for_selector(".panel .figures")
+
+
+def test_a_click_zooms_and_the_tip_tells_true_durations(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "flame")
+    canvas = page.locator(".flame canvas")
+    canvas.hover(position={"x": 700, "y": 8})
+    tip = page.locator(".flame-tip")
+    assert "took 10.00\u202fs" in tip.inner_text()
+    assert "100\u202f% of all self time" in tip.inner_text()
+    canvas.click(position={"x": 200, "y": 30})
+    assert "at=" in page.url
+    canvas.click(position={"x": 200, "y": 8})
+    canvas.click(position={"x": 200, "y": 8})
+    assert "at=" not in page.url
+
+
+def test_equal_calls_are_one_frame_that_opens_their_spans(
+    page: Any, board: Any
+) -> None:
+    open_view(page, board, CALLS, "flame")
+    assert page.locator(".flame").get_attribute("data-frames") == "2"
+    page.get_by_role("tree").focus()
+    page.keyboard.press("ArrowDown")
+    assert "30 calls, 60.0\u202fms together, longest 2.0\u202fms" in focused_frame(page)
+    assert "1 failed" in focused_frame(page)
+    page.get_by_role("button", name="Show its spans").click()
+    page.wait_for_selector("text=30 of 31 spans")
+    assert page.locator(".filter-chip").inner_text() == "Calls like a1 query"
+    page.go_back()
+    page.wait_for_selector("#view-flame:visible")
+    page.get_by_role("button", name="Each span").click()
+    assert page.locator(".flame").get_attribute("data-frames") == "31"
+    assert "mode=spans" in page.url
+
+
+def test_a_find_marks_frames(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "flame", "&uiFind=note%3Djavascript")
+    page.wait_for_selector('.flame[data-matched="2"]')
+
+
+def test_the_flame_graph_of_a_hundred_thousand_levels(page: Any, board: Any) -> None:
+    open_view(page, board, CHAIN, "flame")
+    page.get_by_role("tree").focus()
+    page.keyboard.press("End")
+    assert focused_frame(page).startswith("a9 op 99999")
+    assert page.locator(".flame").evaluate("e => e.scrollTop") > 2_000_000
+    page.keyboard.press("Enter")
+    page.keyboard.press("ArrowUp")
+    assert focused_frame(page).startswith("a8 op 99998")
+
+
+def test_statistics_group_sort_and_open_their_spans(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "statistics")
+    assert page.locator("#view-statistics [data-count]").inner_text() == (
+        "10 groups of 40 spans"
+    )
+    assert set(cells(page, "statistics", 1)) == {"4", "3", "5"}
+    own = page.locator("#view-statistics [data-column=self]")
+    assert own.get_attribute("aria-sort") == "descending"
+    for column in ("Calls", "Failed", "Total", "Mean", "Most", "p50", "p95", "p99"):
+        sort_by(page, "statistics", column)
+        assert (
+            page.locator("#view-statistics [aria-sort=descending]").inner_text()
+            == column
+        )
+    sort_by(page, "statistics", "Failed")
+    assert cells(page, "statistics", 0)[0] == "a5"
+    page.get_by_label("then by").last.select_option("operation")
+    page.wait_for_selector("#view-statistics .inner")
+    table = page.get_by_role("treegrid", name="Statistics of the spans")
+    table.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator('#view-statistics [aria-expanded="false"]').count() == 1
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=1 of 40 spans")
+    assert "svc=a5" in page.url
+    page.go_back()
+    page.wait_for_selector("#view-statistics:visible")
+    assert "then=operation" in page.url
+
+
+def test_statistics_by_a_tag_open_exactly_its_spans(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "statistics", "&by=note")
+    assert page.locator("#view-statistics img").count() == 0
+    names = cells(page, "statistics", 0)
+    assert sorted(name[:12] for name in names) == ["<img src=x o", "without note"]
+    page.locator("#view-statistics .table-row", has_text="<img").click()
+    page.wait_for_selector("text=2 of 40 spans")
+    page.get_by_role("button", name="Clear the filter").click()
+    page.wait_for_selector("text=40 of 40 spans")
+
+
+def test_an_unknown_key_of_statistics_is_told(browser: Any, board: Any) -> None:
+    # The browser itself tells a 400 on the console, so the page is another one.
+    page = browser.new_page()
+    open_view(page, board, SMALL, "statistics", "&by=nothing")
+    page.wait_for_selector("text=has the tag nothing")
+    page.close()
