@@ -115,8 +115,8 @@ def warning_text(code: str, values: dict[str, Any]) -> str:
         "bad-reference": _("A reference could not be read and is left out."),
         "bad-kind": _("The span kind %(value)s is not known."),
         "unit-suspect": _(
-            "The starts look like %(unit)s, not microseconds (%(start_us)s). Nothing "
-            "was converted."
+            "The starts look like %(unit)s written as another unit (%(start_us)s µs). "
+            "Nothing was converted."
         ),
         "outside-rollups": _(
             "The trace starts too far from now to be counted in the service graph."

@@ -81,6 +81,9 @@ def recognise(body: bytes) -> str:
         return "otlp-json"
     if b'"batches"' in head:
         return "tempo"
+    zipkin = b'"localEndpoint"' in head and b'"traceId"' in head
+    if zipkin and b'"spans"' not in head:
+        return "zipkin"  # before Jaeger, whose words may be tags
     jaeger = b'"spanID"' in head or b'"traceID"' in head or b'"processes"' in head
     if jaeger or (head[:1] == b"{" and b'"data"' in head):
         return "jaeger"

@@ -21,8 +21,12 @@ from dashboard.traces.trace import (
 
 KINDS = {kind.name.lower(): int(kind) for kind in Kind}
 KINDS["unspecified"] = int(Kind.UNSET)
-MAX_NS = 2**62
+MAX_NS = 2**62 - 1  # a start and a duration must add up within 64 bits
 NOT_GIVEN = -(2**63)
+MICROSECOND = 1_000  # nanoseconds
+# Starts between 2001 and 2100, in nanoseconds, are taken for true.
+PLAUSIBLE_NS = (10**18, 41 * 10**17)
+FINER = {1_000: {1_000: "ms"}, 1: {1_000: "µs", 1_000_000: "ms"}}
 UNKNOWN_SERVICE = "unknown-service"
 UNKNOWN_OPERATION = "unknown-operation"
 
@@ -151,6 +155,25 @@ class TraceBuilder:
         if word and not kind:
             self.kind[row] = KINDS.get(word.lower(), 0)
         return row
+
+    def check_units(self, unit_ns: int) -> None:
+        """Warn where starts look like another unit than the format's ``unit_ns``.
+
+        Nothing is scaled: the source may mean what it says.
+        """
+        low, high = PLAUSIBLE_NS
+        starts = sorted(start for start in self.start_ns if start > 0)
+        if starts:
+            middle = starts[len(starts) // 2]
+            for factor, unit in FINER[unit_ns].items():
+                if low <= middle * factor <= high:
+                    self.warn("unit-suspect", unit=unit, start_us=str(middle // 1_000))
+        for warning in self.warnings:
+            if warning.code == "start-out-of-range":
+                start_us = warning.values["start_us"]
+                if low <= int(start_us) <= high:
+                    self.warn("unit-suspect", unit="ns", start_us=start_us)
+                return
 
     def finish(self) -> Trace:
         """The trace, unadjusted, rows in the order in which they were added."""

@@ -26,6 +26,7 @@ from dashboard.traces import codec
 from dashboard.traces.details import read_details
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.ids import normalise_trace_id, trace_key
+from dashboard.traces.trace import Kind
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 BODIES = [
@@ -283,3 +284,114 @@ def test_mutated_bodies_raise_nothing_but_the_documented_error(
     except BadTracePayload:
         return
     json.dumps(analysis_document(decoded.traces))
+
+
+US = 1_790_000_000_000_000  # microseconds
+
+
+def otlp_json(**change: Any) -> bytes:
+    one = {
+        "traceId": "ab" * 16,
+        "spanId": "cd" * 8,
+        "name": "get",
+        "kind": 3,
+        "startTimeUnixNano": str(US * 1_000),
+        "endTimeUnixNano": str(US * 1_000 + 500),
+    }
+    return json.dumps(
+        {"resourceSpans": [{"scopeSpans": [{"spans": [one | change]}]}]}
+    ).encode()
+
+
+def zipkin_json(**change: Any) -> bytes:
+    one = {
+        "traceId": "ab" * 8,
+        "id": "cd" * 8,
+        "name": "get",
+        "timestamp": US,
+        "duration": 5,
+        "localEndpoint": {"serviceName": "a"},
+    }
+    return json.dumps([one | change]).encode()
+
+
+def suspects(content: bytes) -> list[str]:
+    (trace,) = decode(content).traces
+    return [str(w.values["unit"]) for w in trace.warnings if w.code == "unit-suspect"]
+
+
+def test_wrong_units_of_every_format_are_told() -> None:
+    assert suspects(body(span(startTime=US * 1_000))) == ["ns"]
+    assert suspects(body(span(startTime=US // 1_000))) == ["ms"]
+    assert suspects(body(span(startTime=US))) == []
+    assert suspects(zipkin_json(timestamp=US * 1_000)) == ["ns"]
+    assert suspects(zipkin_json(timestamp=US // 1_000)) == ["ms"]
+    assert suspects(zipkin_json()) == []
+    assert suspects(otlp_json(startTimeUnixNano=str(US))) == ["µs"]
+    assert suspects(otlp_json(startTimeUnixNano=str(US // 1_000))) == ["ms"]
+    assert suspects(otlp_json()) == []
+    (trace,) = decode(otlp_json(startTimeUnixNano=str(US))).traces
+    assert trace.start_ns[0] == US  # as it was given
+
+
+@pytest.mark.parametrize(
+    "kind", [3, "3", "SPAN_KIND_CLIENT", "span_kind_client", "CLIENT"]
+)
+@pytest.mark.parametrize("code", [2, "2", "STATUS_CODE_ERROR", "ERROR"])
+def test_enums_are_read_by_name_and_number(kind: Any, code: Any) -> None:
+    (trace,) = decode(otlp_json(kind=kind, status={"code": code})).traces
+    assert trace.kind[0] == Kind.CLIENT
+    assert trace.fact("otel.status_code", 0) == "ERROR"
+    assert not [w.code for w in trace.warnings if w.code == "bad-kind"]
+
+
+def test_a_kind_that_is_none_is_told() -> None:
+    (trace,) = decode(otlp_json(kind="SPAN_KIND_FRIEND")).traces
+    assert trace.kind[0] == Kind.UNSET
+    assert "bad-kind" in [w.code for w in trace.warnings]
+    (trace,) = decode(otlp_json(kind="SPAN_KIND_UNSPECIFIED")).traces
+    assert "bad-kind" not in [w.code for w in trace.warnings]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda found: found,
+        lambda found: {"batches": found["resourceSpans"]},
+        lambda found: {"trace": found},
+        lambda found: {"trace": {"batches": found["resourceSpans"]}},
+        lambda found: {"result": found},
+        lambda found: [found],
+    ],
+)
+def test_every_wrapping_of_otlp_is_read(wrap: Any) -> None:
+    content = json.dumps(wrap(json.loads(otlp_json()))).encode()
+    (trace,) = decode(content).traces
+    assert trace.span_ids == ["cd" * 8]
+
+
+@pytest.mark.parametrize("between", ["", "\n", "\r\n\r\n", ","])
+def test_chunks_of_a_stream_are_read(between: str) -> None:
+    chunks = [
+        json.dumps({"result": json.loads(otlp_json(spanId=f"{n:016x}"))})
+        for n in (1, 2, 3)
+    ]
+    (trace,) = decode(between.join(chunks).encode()).traces
+    assert len(trace) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"binaryAnnotations": []},
+        {"annotations": [{"timestamp": US, "value": "sr", "endpoint": {}}]},
+    ],
+)
+def test_zipkin_v1_is_refused_with_a_hint(change: dict[str, Any]) -> None:
+    with pytest.raises(BadTracePayload, match="Zipkin v1"):
+        decode(zipkin_json(**change))
+
+
+def test_zipkin_spans_whose_tags_use_jaegers_words_are_zipkins() -> None:
+    tags = {"traceID": "x", "spanID": "y", "processes": "z"}
+    assert decode(zipkin_json(tags=tags)).format == "zipkin"

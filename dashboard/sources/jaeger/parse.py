@@ -9,7 +9,13 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
-from dashboard.traces.builder import NOT_GIVEN, Decoded, Problem, TraceBuilder
+from dashboard.traces.builder import (
+    MICROSECOND,
+    NOT_GIVEN,
+    Decoded,
+    Problem,
+    TraceBuilder,
+)
 from dashboard.traces.collector import no_collection
 from dashboard.traces.details import encode, read_tags
 from dashboard.traces.errors import BadTracePayload
@@ -133,7 +139,7 @@ def _build(found: JaegerTrace) -> Trace | None:
         numbers[name] = _process(builder, content, name)
     for span in spans:
         _add(builder, span, numbers, trace_id)
-    check_units(builder)
+    builder.check_units(MICROSECOND)
     return builder.finish()
 
 
@@ -230,22 +236,6 @@ def _details(tags: bytes, logs: bytes, warnings: Any) -> bytes:
     return b"{" + b",".join(parts) + b"}" if parts else b""
 
 
-def check_units(builder: TraceBuilder) -> None:
-    """Warn when starts look like nanoseconds or milliseconds given as µs."""
-    starts = [start for start in builder.start_ns if start > 0]
-    if starts:
-        middle_us = sorted(starts)[len(starts) // 2] // 1_000
-        if middle_us < 10**14 and middle_us > 10**11:
-            builder.warn("unit-suspect", unit="ms", start_us=str(middle_us))
-    for warning in builder.warnings:
-        if warning.code == "start-out-of-range":
-            if int(warning.values["start_us"]) > 10**17:
-                builder.warn(
-                    "unit-suspect", unit="ns", start_us=warning.values["start_us"]
-                )
-            return
-
-
 def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
     """A trace with bad values in it: only the bad values are lost."""
     try:
@@ -279,7 +269,7 @@ def _tolerant(raw: Any, problems: list[Problem], position: int) -> Trace | None:
             problems.append(Problem("not-a-span", where, {}))
             continue
         _add_tolerant(builder, content, numbers, trace_id)
-    check_units(builder)
+    builder.check_units(MICROSECOND)
     return builder.finish()
 
 

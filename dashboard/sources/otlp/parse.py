@@ -22,6 +22,8 @@ from dashboard.traces.trace import Kind, Log, Reference, Tag
 
 MAX_DEPTH = 64
 MAX_UINT64 = 2**64
+NO_ENUM = -1  # a word that is none of the enum's names
+KIND_NAMES = {**Kind.__members__, "UNSPECIFIED": Kind.UNSET}
 
 
 def parse_protobuf(body: bytes) -> Decoded:
@@ -302,7 +304,7 @@ def _json_span(
         span_id=span_id,
         parent_id=parent_id,
         name=_text(get("name")),
-        kind=_enum(get("kind"), "SPAN_KIND_", Kind.__members__),
+        kind=_enum(get("kind"), "SPAN_KIND_", KIND_NAMES),
         start_ns=times[0],
         end_ns=times[1],
         resource=resource,
@@ -343,8 +345,12 @@ def _enum(value: Any, prefix: str, names: Any) -> int:
         return 0
     if isinstance(value, int):
         return value
-    word = str(value).upper().removeprefix(prefix)
-    return int(names.get(word, 0))
+    word = str(value).strip().upper().removeprefix(prefix)
+    if not word:
+        return 0
+    if word.isascii() and word.isdigit():
+        return int(word[:9])
+    return int(names.get(word, NO_ENUM))
 
 
 def _json_tags(attributes: Any) -> list[Tag]:

@@ -97,6 +97,8 @@ class OtlpReader:
 
     def traces(self) -> list[Trace]:
         """The traces read so far, each unadjusted."""
+        for builder in self.builders.values():
+            builder.check_units(1)
         return [builder.finish() for builder in self.builders.values()]
 
 

@@ -75,7 +75,7 @@ def _value(tags: tuple[Tag, ...], key: str) -> str:
 def _remote(trace: Trace, row: int) -> dict[str, Any] | None:
     name, peer = trace.fact("remote.service", row), trace.fact("net.peer.ip", row)
     address, colon, port = peer.rpartition(":")
-    if not colon or not port.isdigit() or "." not in address:
+    if not colon or not port.isdecimal() or "." not in address:
         address, port = peer, ""
     found: dict[str, Any] = {}
     if name:

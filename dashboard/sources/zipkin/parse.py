@@ -7,7 +7,14 @@ from typing import Any
 import msgspec
 
 from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
-from dashboard.traces.builder import KINDS, NOT_GIVEN, Decoded, Problem, TraceBuilder
+from dashboard.traces.builder import (
+    KINDS,
+    MICROSECOND,
+    NOT_GIVEN,
+    Decoded,
+    Problem,
+    TraceBuilder,
+)
 from dashboard.traces.details import write_details
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.ids import id_text, trace_key
@@ -38,7 +45,7 @@ def parse_v2(body: bytes) -> Decoded:
         if not isinstance(span, dict):
             problems.append(Problem("not-a-span", f"span {place}"))
             continue
-        if "binaryAnnotations" in span:
+        if _is_v1(span):
             raise BadTracePayload(
                 "These are Zipkin v1 spans (binaryAnnotations). Spanboard reads "
                 "Zipkin v2: ask Zipkin's /api/v2 or convert the file."
@@ -56,7 +63,18 @@ def parse_v2(body: bytes) -> Decoded:
         raise BadTracePayload(
             "The JSON holds no Zipkin v2 spans (traceId and id are missing)."
         )
+    for found_builder in builders.values():
+        found_builder.check_units(MICROSECOND)
     return Decoded([b.finish() for b in builders.values()], problems, "zipkin")
+
+
+def _is_v1(span: dict[str, Any]) -> bool:
+    """Only v1 writes an endpoint into each annotation."""
+    notes = span.get("annotations")
+    return "binaryAnnotations" in span or (
+        isinstance(notes, list)
+        and any(isinstance(note, dict) and "endpoint" in note for note in notes)
+    )
 
 
 def _integer(value: Any) -> int:
