@@ -27,7 +27,7 @@ def make_trace(
     spans: list[dict[str, Any]], trace_id: str = TRACE_ID, shuffle: int | None = None
 ) -> Trace:
     """An unadjusted trace; each span: id, parent, service, operation, start and
-    duration in µs (start relative to the trace), kind, tags, process, references."""
+    duration in µs (start relative to the trace), kind, tags, process, references, flags."""
     spans = list(spans)
     if shuffle is not None:
         random.Random(shuffle).shuffle(spans)
@@ -52,6 +52,7 @@ def make_trace(
             write_details(SpanDetails(tags)),
             tags,
             references,
+            span.get("flags", 0),
         )
     return builder.finish()
 

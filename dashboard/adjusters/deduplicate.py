@@ -79,7 +79,8 @@ def _tell_apart(
     clients = [r for r in rows if trace.kind[r] in (Kind.CLIENT, Kind.PRODUCER)]
     servers = [r for r in rows if trace.kind[r] in (Kind.SERVER, Kind.CONSUMER)]
     shared = len(clients) == 1 and len(servers) >= 1
-    others = [r for r in rows if r not in clients and r not in servers]
+    sides = {*clients, *servers}
+    others = [r for r in rows if r not in sides]
     if not shared and any(trace.flags[r] & Flag.SHARED for r in servers):
         shared, others = True, [*others, *clients]
     first_free = 0 if shared else 1

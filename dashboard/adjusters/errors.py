@@ -100,9 +100,15 @@ def _is_true(value: str) -> bool:
 
 def _grpc_code(value: str) -> str:
     """Number of a gRPC code; libraries write 14, UNAVAILABLE and Unavailable."""
+    if number := _number(value):
+        return str(number)
     word = value.rpartition(".")[2].replace("_", "").strip().lower()
     return GRPC_NAMES.get(word, word)
 
 
 def _number(value: str) -> int:
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 9 else 0
+    """A code as a whole number, also where a library wrote 404.0; else 0."""
+    digits = value.removesuffix(".0")
+    return (
+        int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 9 else 0
+    )

@@ -16,10 +16,8 @@ def check_log_order(trace: Trace) -> Trace:
     the source, wherever they are read (``traces.details.read_details``).
     """
     warnings = []
-    for row, raw in enumerate(trace.details):
-        if not has_logs(raw):
-            continue
-        times = log_times_ns(raw)
+    for row in [row for row, raw in enumerate(trace.details) if has_logs(raw)]:
+        times = log_times_ns(trace.details[row])
         late = sum(b < a for a, b in itertools.pairwise(times))
         if late:
             values = {"count": len(times)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from dashboard.traces.trace import NO_ROW, Trace
+from dashboard.traces.trace import NO_ROW, Int64, Trace
 
 
 def order_rows(trace: Trace) -> Trace:
@@ -14,34 +16,23 @@ def order_rows(trace: Trace) -> Trace:
         return trace
     parent = trace.parent.astype(np.int64)
     depth = np.where(parent >= 0, 1, 0)
-    above = parent.copy()
-    while True:
-        inside = above >= 0
-        if not inside.any():
-            break
-        depth[inside] += depth[above[inside]]
-        above[inside] = above[above[inside]]
-    by_depth = np.argsort(depth, kind="stable").tolist()
-    parents = parent.tolist()
-    size = [1] * count
-    for row in reversed(by_depth):
-        if parents[row] >= 0:
-            size[parents[row]] += size[row]
+    for above_now in _jumps(parent):
+        inside = above_now >= 0
+        depth[inside] += depth[above_now[inside]]
+    size = _sizes(parent, depth)
     # Siblings by start: offset of each = sizes of those before it.
     siblings = np.lexsort((trace.start_ns, parent))
-    offset = [0] * count
-    last, total = -2, 0
-    for row in siblings.tolist():
-        if parents[row] != last:
-            last, total = parents[row], 0
-        offset[row] = total
-        total += size[row]
-    position = [0] * count
-    for row in by_depth:
-        above_row = parents[row]
-        base = position[above_row] + 1 if above_row >= 0 else 0
-        position[row] = base + offset[row]
-    place = np.array(position, np.int64)
+    family = parent[siblings]
+    ends = np.cumsum(size[siblings])
+    before = ends - size[siblings]
+    first = np.concatenate(([True], family[1:] != family[:-1]))
+    before -= np.maximum.accumulate(np.where(first, before, 0))
+    place = np.empty(count, np.int64)
+    place[siblings] = before
+    place[parent >= 0] += 1
+    for above_now in _jumps(parent):
+        inside = above_now >= 0
+        place[inside] += place[above_now[inside]]
     rows = np.empty(count, np.int64)
     rows[place] = np.arange(count)
     if (rows[1:] > rows[:-1]).all():
@@ -49,7 +40,31 @@ def order_rows(trace: Trace) -> Trace:
     else:
         ordered = trace.take(rows)
     ordered.depth = depth[rows].astype(np.int32)
-    ordered.subtree = np.array(size, np.int32)[rows]
+    ordered.subtree = size[rows].astype(np.int32)
     moved = ordered.parent
     ordered.parent = np.where(moved >= 0, moved, NO_ROW).astype(np.int32)
     return ordered
+
+
+def _jumps(parent: Int64) -> Iterator[Int64]:
+    """Parents, then grandparents, then those four levels up, and so on to the top.
+
+    What is added along these jumps is added once for each ancestor, in as many
+    steps as the depth has binary digits.
+    """
+    above = parent
+    while (above >= 0).any():
+        yield above
+        inside = above >= 0
+        above = np.where(inside, above[above], NO_ROW)
+
+
+def _sizes(parent: Int64, depth: Int64) -> Int64:
+    """Rows in the subtree of each row, its own included; deepest first."""
+    parents = parent.tolist()
+    size = [1] * len(parents)
+    for row in np.argsort(-depth, kind="stable").tolist():
+        above = parents[row]
+        if above >= 0:
+            size[above] += size[row]
+    return np.array(size, np.int64)

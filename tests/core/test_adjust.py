@@ -383,3 +383,57 @@ def test_a_cycle_is_not_cut_at_a_span_without_a_start() -> None:
         )
     )
     assert trace.span_ids[0] == "01"
+
+
+def test_ids_that_differ_in_leading_zeros_are_one_id() -> None:
+    trace = adjust(
+        make_trace(
+            [
+                {"id": "00000000000000ab"},
+                {"id": "b", "parent": "ab"},
+                {"id": "c", "references": [("CHILD_OF", TRACE_ID, "0ab")]},
+            ]
+        )
+    )
+    assert trace.parent.tolist() == [-1, 0, 0]
+    assert not (trace.flags & Flag.ORPHAN).any()
+
+
+def test_without_its_client_half_a_local_span_is_an_orphan() -> None:
+    half = {"id": "a", "kind": "server", "flags": int(Flag.SHARED)}
+    spans: list[dict[str, Any]] = [
+        half | {"service": "b"},
+        half | {"service": "c", "start": 1},
+        {"id": "l", "parent": "a", "service": "front"},
+        {"id": "x", "parent": "a", "service": "b"},
+        {"id": "y", "parent": "a", "service": "c"},
+    ]
+    trace = adjust(make_trace(spans))
+    rows = rows_by_id(trace)
+    assert trace.parent[rows["l"]] == -1
+    assert trace.flags[rows["l"]] & Flag.ORPHAN
+    for name, service in (("x", "b"), ("y", "c")):
+        above = int(trace.parent[rows[name]])
+        assert (trace.span_ids[above], trace.service_name(above)) == ("a", service)
+    # The client half comes later: now nothing is missing.
+    spans.append({"id": "a", "kind": "client", "service": "front"})
+    whole = adjust(make_trace(spans))
+    above = int(whole.parent[rows_by_id(whole)["l"]])
+    assert whole.service_name(above) == "front"
+    assert not (whole.flags & Flag.ORPHAN).any()
+
+
+def test_sixteen_thousand_servers_share_one_clients_id() -> None:
+    spans: list[dict[str, Any]] = [{"id": "a", "kind": "client", "service": "front"}]
+    for number in range(16_000):
+        half = {
+            "service": f"s{number % 9}",
+            "process": {"endpoint": f"10.0.0.{number}"},
+        }
+        spans.append({"id": "a", "kind": "server", "start": number, **half})
+        spans.append({"id": f"c{number}", "parent": "a", "start": number, **half})
+    trace = adjust(make_trace(spans))
+    assert int((trace.depth == 1).sum()) == int((trace.depth == 2).sum()) == 16_000
+    below = np.flatnonzero(trace.depth == 2)
+    assert (trace.parent[below] == below - 1).all()
+    assert len(link(trace)) == 16_000
