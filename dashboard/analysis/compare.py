@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dashboard.analysis.self_time import self_times
-from dashboard.analysis.statistics import nearest_rank
+from dashboard.analysis.statistics import exact_sum, nearest_rank
 from dashboard.traces.trace import Flag, Int64, Trace
 
 MAX_DEPTH = 200
@@ -216,8 +216,8 @@ def _side(table: PathTable, traces: Iterable[Trace]) -> tuple[dict[int, Side], i
             count=len(rows),
             traces=len(np.unique(which[rows])),
             errors=int(failed[rows].sum()),
-            sum_ns=int(ordered.sum()),
-            self_ns=int(own[rows].sum()),
+            sum_ns=exact_sum(ordered),
+            self_ns=exact_sum(own[rows]),
             p50_ns=nearest_rank(ordered, 50),
             p95_ns=nearest_rank(ordered, 95),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,10 +92,8 @@ def pairs_of(trace: Trace, client_of: Int64) -> list[Pair]:
     skew = trace.skew_ns
     start = trace.start_ns if skew is None else trace.start_ns + skew
     length = trace.duration_ns
-    attempts: dict[int, int] = {}
     for server in np.flatnonzero(client_of >= 0).tolist():
         client = int(client_of[server])
-        attempts[client] = attempt = attempts.get(client, 0) + 1
         queued = bool(kinds[client] == Kind.PRODUCER or kinds[server] == Kind.CONSUMER)
         before = int(start[server] - start[client])
         after = int(start[client] + length[client] - start[server] - length[server])
@@ -103,7 +101,7 @@ def pairs_of(trace: Trace, client_of: Int64) -> list[Pair]:
             Pair(
                 client=client,
                 server=server,
-                attempt=attempt,
+                attempt=0,
                 before_ns=before,
                 after_ns=0 if queued else after,
                 network_ns=0 if queued else int(length[client] - length[server]),
@@ -111,4 +109,18 @@ def pairs_of(trace: Trace, client_of: Int64) -> list[Pair]:
                 clocks_disagree=before < 0 or (after < 0 and not queued),
             )
         )
-    return found
+    return _numbered(trace, found)
+
+
+def _numbered(trace: Trace, pairs: list[Pair]) -> list[Pair]:
+    """Attempts counted by start, equal ones by span id, whatever the input."""
+
+    def place(pair: Pair) -> tuple[int, str]:
+        return int(trace.start_ns[pair.server]), trace.span_ids[pair.server]
+
+    attempt_of: dict[int, int] = {}
+    attempts: dict[int, int] = {}
+    for pair in sorted(pairs, key=place):
+        attempts[pair.client] = attempts.get(pair.client, 0) + 1
+        attempt_of[pair.server] = attempts[pair.client]
+    return [replace(pair, attempt=attempt_of[pair.server]) for pair in pairs]

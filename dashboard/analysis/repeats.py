@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.analysis.statistics import exact_sum
 from dashboard.traces.trace import Flag, Trace
 
 LEAST = 5
@@ -33,7 +34,8 @@ def find_repeats(trace: Trace, least: int = LEAST) -> list[Repeat]:
     below = np.flatnonzero(trace.parent >= 0)
     if not len(below):
         return []
-    keys = (trace.start_ns[below], trace.operation[below])
+    end = trace.end_ns[below]  # of equal starts the shortest first, whatever the input
+    keys = (end, trace.start_ns[below], trace.operation[below])
     order = below[np.lexsort((*keys, trace.service[below], trace.parent[below]))]
     columns = np.stack(
         [trace.parent[order], trace.service[order], trace.operation[order]]
@@ -50,7 +52,7 @@ def find_repeats(trace: Trace, least: int = LEAST) -> list[Repeat]:
                 parent=int(trace.parent[rows[0]]),
                 first=int(rows[0]),
                 rows=tuple(rows.tolist()),
-                total_ns=int(trace.duration_ns[rows].sum()),
+                total_ns=exact_sum(trace.duration_ns[rows]),
                 wall_ns=int(end.max() - start[0]),
                 errors=int(((trace.flags[rows] & Flag.ERROR) != 0).sum()),
                 serial=bool((start[1:] >= np.maximum.accumulate(end)[:-1]).all()),

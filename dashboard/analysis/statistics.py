@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from dashboard.traces.details import encode, read_details
+from dashboard.traces.facts import text_of
 from dashboard.traces.trace import Flag, Int64, Trace
 
 PERCENTILES = (50, 90, 95, 99)
@@ -80,6 +82,38 @@ def statistics_of(
     return _grouped(trace, self_ns, group, names)
 
 
+def statistics_by_tag(trace: Trace, self_ns: Int64, key: str) -> list[Statistics]:
+    """Groups by the value of any tag, a span's own before its process's.
+
+    Spans without it are in the group "". Details of spans whose bytes do not hold
+    the key are not decoded.
+    """
+    of_process = [
+        next((text_of(t.value) for t in process.tags if t.key == key), "")
+        for process in trace.processes
+    ]
+    plain = encode(key)[1:-1]
+    numbers: dict[str, int] = {}
+    group = np.empty(len(trace), np.int64)
+    rows = zip(trace.details, trace.process.tolist(), strict=True)
+    for row, (raw, process) in enumerate(rows):
+        value = of_process[process]
+        # A key that is written with escapes may look different.
+        if plain in raw or b"\\" in raw:
+            tags = read_details(raw).tags
+            value = next((text_of(t.value) for t in tags if t.key == key), value)
+        group[row] = numbers.setdefault(value, len(numbers))
+    names = {number: value for value, number in numbers.items()}
+    return _grouped(trace, self_ns, group, names)
+
+
+def exact_sum(values: Int64) -> int:
+    """The sum, also where it does not fit into 64 bits."""
+    if len(values) and float(np.abs(values).max()) * len(values) >= 2**62:
+        return sum(values.tolist())
+    return int(values.sum())
+
+
 def _grouped(
     trace: Trace, self_ns: Int64, group: Int64, names: dict[int, str]
 ) -> list[Statistics]:
@@ -96,8 +130,8 @@ def _grouped(
                 name=names[number],
                 count=len(rows),
                 errors=int(failed[rows].sum()),
-                total_ns=int(ordered.sum()),
-                self_ns=int(self_ns[rows].sum()),
+                total_ns=exact_sum(ordered),
+                self_ns=exact_sum(self_ns[rows]),
                 min_ns=int(ordered[0]),
                 max_ns=int(ordered[-1]),
                 percentiles_ns={p: nearest_rank(ordered, p) for p in PERCENTILES},

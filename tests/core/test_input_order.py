@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import random
+from dataclasses import astuple
 from typing import Any
 
+import msgspec
 import pytest
 
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import analyse
+from dashboard.analysis.compare import compare, similarity
+from dashboard.analysis.pairs import pair_spans
+from dashboard.analysis.repeats import find_repeats
+from dashboard.analysis.statistics import statistics_by, statistics_by_tag
+from dashboard.analysis.summary import summarise
+from dashboard.graph.contribution import contribution
 from dashboard.graph.link import link
 from dashboard.traces.trace import Trace
 from tests.factories import make_trace
@@ -50,24 +58,39 @@ def wild_spans(seed: int) -> list[dict[str, Any]]:
     return spans
 
 
-def conclusions(trace: Trace) -> dict[str, Any]:
-    """What is concluded, told by span instead of by row."""
-    found = analyse(trace)
+Named = tuple[str, str, int]
+
+
+def names_of(trace: Trace) -> list[Named]:
+    """What tells the span of each row from others, and of row -1."""
     rows = range(len(trace))
     name = [
         (trace.span_ids[r], trace.service_name(r), int(trace.kind[r])) for r in rows
     ]
-    name.append(("", "", 0))  # row -1
+    return [*name, ("", "", 0)]
+
+
+def conclusions(trace: Trace) -> dict[str, Any]:
+    """What every algorithm concludes, told by span instead of by row."""
+    found = analyse(trace)
+    rows = range(len(trace))
+    name = names_of(trace)
     skew = trace.skew_ns.tolist() if trace.skew_ns is not None else [0] * len(trace)
     path = found.critical
+    calls = link(trace)
     return {
         "parents": {name[r]: name[trace.parent[r]] for r in rows},
         "starts": {name[r]: int(trace.start_ns[r]) for r in rows},
         "flags": {name[r]: int(trace.flags[r]) for r in rows},
+        "warnings": sorted(
+            (w.code, name[w.row], str(w.values)) for w in trace.warnings
+        ),
         "self": {name[r]: int(found.self_ns[r]) for r in rows},
         "skew": {name[r]: skew[r] for r in rows},
         "root": name[found.root],
         "first error": name[found.first_error],
+        "below": {name[r]: bool(found.errors_below[r]) for r in rows},
+        "counts": (found.error_count, found.orphan_count, found.services),
         "path": [
             (name[row], start, end)
             for row, start, end in zip(
@@ -77,10 +100,35 @@ def conclusions(trace: Trace) -> dict[str, Any]:
                 strict=True,
             )
         ],
-        "calls": sorted(
-            repr(c._replace(caller_row=0, callee_row=0)) for c in link(trace)
+        "calls": sorted(repr(c._replace(caller_row=0, callee_row=0)) for c in calls),
+        "contribution": contribution(trace, calls).plain(),
+        "pairs": sorted(
+            (name[p.client], name[p.server], *astuple(p)[2:]) for p in pair_spans(trace)
         ),
+        "repeats": sorted(
+            (
+                name[one.parent],
+                sorted(name[r] for r in one.rows),
+                (one.total_ns, one.wall_ns, one.errors, one.serial),
+            )
+            for one in find_repeats(trace, 2)
+        ),
+        "by service": statistics_by(trace, found.self_ns, "service"),
+        "by operation": statistics_by(trace, found.self_ns, "operation"),
+        "by tag": statistics_by_tag(trace, found.self_ns, "peer.service"),
+        "summary": {
+            key: value
+            for key, value in msgspec.to_builtins(summarise(trace, found)).items()
+            if key not in ("shape", "services", "critical_by_service")
+        },
     }
+
+
+def compared(a: list[Trace], b: list[Trace]) -> list[Any]:
+    """A comparison told by path."""
+    found = compare(a, b)
+    rows = [(found.table.path(one.number), one.a, one.b) for one in found.paths]
+    return [found.similarity, sorted(rows, key=repr)]
 
 
 @pytest.mark.parametrize("block", range(10))
@@ -100,3 +148,20 @@ def test_wild_traces_do_not_change_when_adjusted_again(block: int) -> None:
         twice = adjust(once)
         assert twice.span_ids == once.span_ids, seed
         assert conclusions(twice) == conclusions(once), seed
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_shuffled_spans_compare_alike(block: int) -> None:
+    for seed in range(block * 30, block * 30 + 30):
+        one, two, three = (wild_spans(seed + more) for more in (0, 1_000, 2_000))
+
+        def traces(shuffle: int | None, *lists: list[dict[str, Any]]) -> list[Trace]:
+            return [adjust(make_trace(spans, shuffle=shuffle)) for spans in lists]
+
+        wanted = compared(traces(None, one), traces(None, two, three))
+        alike = similarity(*traces(None, one, two))
+        for shuffle in range(3):
+            a, b = traces(shuffle, one), traces(shuffle + 7, three, two)
+            assert compared(a, b) == wanted, seed
+            assert similarity(*traces(shuffle, one, two)) == alike, seed
+        assert similarity(*traces(None, two, one)) == alike, seed

@@ -16,7 +16,10 @@ from dashboard.analysis.statistics import (
     nearest_rank,
     statistics_by,
     statistics_by_fact,
+    statistics_by_tag,
 )
+from dashboard.graph.contribution import contribution
+from dashboard.sources.detect import decode
 from dashboard.traces.trace import Flag
 from tests.factories import make_trace
 
@@ -135,3 +138,43 @@ def test_few_siblings_cousins_and_roots_are_no_repeat() -> None:
     ]
     assert find_repeats(adjust(make_trace(cousins))) == []
     assert find_repeats(adjust(make_trace([]))) == []
+
+
+def test_groups_by_any_tag_take_a_spans_own_before_its_process() -> None:
+    spans: list[dict[str, Any]] = [
+        {"id": "a", "duration": 10, "process": {"zone": "x"}},
+        {"id": "b", "parent": "a", "duration": 2, "tags": {"zone": "y"}},
+        {"id": "c", "parent": "a", "duration": 3, "tags": {"other": "zone"}},
+        {"id": "d", "parent": "a", "duration": 1, "tags": {"zone": 7}},
+    ]
+    trace = adjust(make_trace(spans))
+    found = statistics_by_tag(trace, self_times(trace), "zone")
+    assert {one.name: one.total_ns for one in found} == {
+        "x": 10_000,
+        "y": 2_000,
+        "": 3_000,
+        "7": 1_000,
+    }
+    none = statistics_by_tag(trace, self_times(trace), "nowhere")
+    assert [(one.name, one.count) for one in none] == [("", 4)]
+
+
+def test_a_tag_whose_key_is_escaped_is_found() -> None:
+    content = (
+        b'{"data":[{"traceID":"ab","spans":[{"traceID":"ab","spanID":"1",'
+        b'"operationName":"o","startTime":1790000000000000,"duration":5,'
+        b'"tags":[{"key":"z\\u006fne","type":"string","value":"y"}]}]}]}'
+    )
+    trace = adjust(decode(content).traces[0])
+    (found,) = statistics_by_tag(trace, self_times(trace), "zone")
+    assert found.name == "y"
+
+
+def test_sums_beyond_64_bits_are_exact() -> None:
+    huge = 2**61 // 1_000
+    spans = [{"id": str(n), "operation": "o", "duration": huge} for n in range(9)]
+    trace = adjust(make_trace(spans))
+    (found,) = statistics_by(trace, self_times(trace), "operation")
+    assert found.total_ns == found.self_ns == 9 * huge * 1_000
+    tallies = {level: t for level, _, _, t in contribution(trace, []).items()}
+    assert tallies["operation"].sum_ns == 9 * huge * 1_000
