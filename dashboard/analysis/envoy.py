@@ -49,7 +49,7 @@ def read_cluster(name: str) -> Cluster | None:
         return None
     host = parts[3]
     service, namespace = read_host(host)
-    port = int(parts[1]) if parts[1].isdigit() else 0
+    port = int(parts[1]) if parts[1].isdecimal() else 0
     return Cluster(parts[0].rstrip("_."), port, parts[2], host, service, namespace)
 
 

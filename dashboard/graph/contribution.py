@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -11,10 +13,11 @@ import numpy as np
 import zstandard
 
 from dashboard.graph.calls import Call
-from dashboard.graph.deep import Sites, paths
-from dashboard.graph.histogram import Histogram, bucket_of, buckets_of
+from dashboard.graph.deep import Sites, entry_rows, paths
+from dashboard.graph.histogram import BUCKETS, Histogram, buckets_of
+from dashboard.graph.mesh import MeshNames
 from dashboard.graph.packing import Row, is_packed, pack, unpack, words_of
-from dashboard.traces.trace import Flag, Kind, Trace
+from dashboard.traces.trace import Flag, Int64, Kind, Trace
 
 MINUTE_NS = 60 * 10**9
 Key = tuple[str, ...]
@@ -231,77 +234,97 @@ def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     carries a kind; an operation's figures count all its spans.
     """
     result = Contribution()
-    sites = Sites(trace)
-    for call in calls:
-        _count_call(result, sites, call)
+    _count_calls(result, trace, calls)
     if not len(trace):
         return result
-    kinds = trace.kind
-    failed = ((trace.flags & Flag.ERROR) != 0).tolist()
-    durations = trace.duration_ns.tolist()
-    buckets = buckets_of(trace.duration_ns).tolist()
-    minutes = (trace.start_ns // MINUTE_NS).tolist()
-    parents = trace.parent
-    above = np.where(parents >= 0, trace.service[parents], -1)
-    untyped = np.ones(len(trace.services), bool)
-    untyped[trace.service[kinds != Kind.UNSET]] = False
-    request = (kinds == Kind.SERVER) | (kinds == Kind.CONSUMER)
-    request |= untyped[trace.service] & (above != trace.service)
-    services, operations = trace.service.tolist(), trace.operation.tolist()
-    for row in np.flatnonzero(request).tolist():
-        service = trace.services[services[row]]
-        version, namespace = trace.fact("version", row), trace.fact("namespace", row)
-        keys: tuple[tuple[str, Key], ...] = (
-            ("service", (service, version, namespace)),
-            ("entry", (service, trace.operations[operations[row]])),
-            ("instance", (service, trace.fact("pod", row), version, namespace)),
-        )
-        for level, key in keys:
-            tally = result.at(level, minutes[row], key)
-            _count(tally, failed[row], durations[row], buckets[row])
-    for row in range(len(trace)):
-        key = (trace.services[services[row]], trace.operations[operations[row]])
-        tally = result.at("operation", minutes[row], key)
-        _count(tally, failed[row], durations[row], buckets[row])
-    for minute, keys_at in list(result.levels["operation"].items()):
-        for key, tally in keys_at.items():
-            result.at("presence", minute, key[:1]).count += tally.count
-    _count_paths(result, trace, calls, sites)
+    _count_spans(result, trace)
+    _count_paths(result, trace, calls, Sites(trace))
     return result
 
 
-def _count_call(result: Contribution, sites: Sites, call: Call) -> None:
-    """Book a call on each level of edges."""
-    minute = call.start_ns // MINUTE_NS
-    caller, callee = call.caller, call.callee
-    nature = (
-        call.virtual,
-        call.node_kind,
-        "async" if call.asynchronous else "",
-        "self" if call.self_call else "",
+def _count_calls(result: Contribution, trace: Trace, calls: list[Call]) -> None:
+    """Book calls on each level of edges."""
+    if not calls:
+        return
+    count = len(calls)
+    caller, callee, start, duration, error, attempts = (
+        np.fromiter(map(itemgetter(place), calls), np.int64, count)
+        for place in _FIGURES
     )
-    operations = sites.operations(call)
-    instances = sites.facts("pod", call)
-    versions = (call.caller_version, call.callee_version)
-    keys: tuple[tuple[str, Key], ...] = (
-        (
-            "edge",
-            (caller, callee, *versions, *nature, *sites.facts("namespace", call)),
-        ),
-        (
-            "operation-edge",
-            (caller, operations[0], callee, operations[1], *nature),
-        ),
-        (
-            "instance-edge",
-            (caller, instances[0], callee, instances[1], *nature),
-        ),
+    figures = (start, duration, error, attempts)
+    edge, edges = _numbered(list(map(_EDGE, calls)))
+    base, bases = _numbered([(found[:2], found[4:]) for found in edges])
+    natures = [
+        (ends, (*nature[:2], "async" if nature[2] else "", "self" if nature[3] else ""))
+        for ends, nature in bases
+    ]
+    of_base = base[edge]
+    # One more entry stands for a side without spans: row -1 reads the last one.
+    texts = [*trace.fact_values, ""]
+    namespace, pod = (
+        np.append(trace.facts.get(key, np.full(len(trace), -1)), -1)
+        for key in ("namespace", "pod")
     )
-    bucket = bucket_of(call.duration_ns)
-    for level, key in keys:
-        tally = result.at(level, minute, key)
-        _count(tally, call.error, call.duration_ns, bucket)
-        tally.attempts += call.attempts
+    group, found = _groups(edge, namespace[caller], namespace[callee])
+    keys: list[Key] = []
+    for number, above, below in found:
+        (left, right), nature = natures[base[number]]
+        versions = edges[number][2:4]
+        keys.append((left, right, *versions, *nature, texts[above], texts[below]))
+    _add(result, "edge", keys, group, *figures)
+    operation = np.append(trace.operation, -1)
+    names = [*trace.operations, ""]
+    sender = np.append(operation[entry_rows(trace)], -1)[caller]
+    receiver = np.where(callee >= 0, operation[callee], operation[caller])
+    for level, columns, words in (
+        ("operation-edge", (sender, receiver), names),
+        ("instance-edge", (pod[caller], pod[callee]), texts),
+    ):
+        group, found = _groups(of_base, *columns)
+        keys = []
+        for number, above, below in found:
+            (left, right), nature = natures[number]
+            keys.append((left, words[above], right, words[below], *nature))
+        _add(result, level, keys, group, *figures)
+
+
+def _count_spans(result: Contribution, trace: Trace) -> None:
+    """Book requests by service, operation and instance, and all spans."""
+    mesh = MeshNames(trace)
+    service, names = mesh.service, mesh.names
+    parent, kind = trace.parent, trace.kind
+    start, duration = trace.start_ns, trace.duration_ns
+    failed = ((trace.flags & Flag.ERROR) != 0).astype(np.int64)
+    above = np.where(parent >= 0, service[parent], -1)
+    untyped = np.ones(len(names), bool)
+    untyped[service[kind != Kind.UNSET]] = False
+    request = (kind == Kind.SERVER) | (kind == Kind.CONSUMER)
+    request |= untyped[service] & (above != service)
+    rows = np.flatnonzero(request)
+    texts = [*trace.fact_values, ""]  # the last one where there is none
+    absent = np.full(len(trace), -1)
+    version, namespace, pod = (
+        trace.facts.get(key, absent) for key in ("version", "namespace", "pod")
+    )
+    operations = trace.operations
+    for level, columns, words in (
+        ("service", (version, namespace), texts),
+        ("entry", (trace.operation,), operations),
+        ("instance", (pod, version, namespace), texts),
+    ):
+        group, found = _groups(service[rows], *(column[rows] for column in columns))
+        keys: list[Key] = [
+            (names[number], *(words[part] for part in parts))
+            for number, *parts in found
+        ]
+        _add(result, level, keys, group, start[rows], duration[rows], failed[rows])
+    group, found = _groups(trace.service, trace.operation)
+    keys = [(trace.services[number], operations[part]) for number, part in found]
+    _add(result, "operation", keys, group, start, duration, failed)
+    group, found = _groups(service, start // MINUTE_NS)
+    counts = np.bincount(group).tolist()
+    for (number, minute), count in zip(found, counts, strict=True):
+        result.at("presence", minute, (names[number],)).count += count
 
 
 def _count_paths(
@@ -327,8 +350,86 @@ def _count_paths(
     result.at("sampling", minute, sampler).count += 1
 
 
-def _count(tally: Tally, failed: bool, duration_ns: int, bucket: int) -> None:
-    tally.count += 1
-    tally.errors += failed
-    tally.sum_ns += duration_ns
-    tally.histogram[bucket] = tally.histogram.get(bucket, 0) + 1
+_EDGE = itemgetter(
+    *map(
+        Call._fields.index,
+        (
+            "caller",
+            "callee",
+            "caller_version",
+            "callee_version",
+            "virtual",
+            "node_kind",
+            "asynchronous",
+            "self_call",
+        ),
+    )
+)
+_FIGURES = tuple(
+    map(
+        Call._fields.index,
+        ("caller_row", "callee_row", "start_ns", "duration_ns", "error", "attempts"),
+    )
+)
+
+
+def _numbered(keys: list[tuple[Any, ...]]) -> tuple[Int64, list[tuple[Any, ...]]]:
+    """A number for each key, and the keys by number."""
+    index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.fromiter(map(index.__getitem__, keys), np.int64, len(keys)), list(index)
+
+
+def _groups(*columns: np.ndarray) -> tuple[Int64, list[tuple[int, ...]]]:
+    """A number for each row by its values, and the values by number."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        low, high = int(column.min(initial=0)), int(column.max(initial=0))
+        width = high - low + 1
+        if (int(code.max(initial=0)) + 1) * width >= 2**62:
+            code = np.unique(code, return_inverse=True)[1]
+        code = code * width + (column - low)
+    _, first, group = np.unique(code, return_index=True, return_inverse=True)
+    return group, list(zip(*(c[first].tolist() for c in columns), strict=True))
+
+
+def _add(
+    result: Contribution,
+    level: str,
+    names: list[Key],
+    group: Int64,
+    start_ns: Int64,
+    duration_ns: Int64,
+    failed: Int64,
+    attempts: Int64 | None = None,
+) -> None:
+    """Add members of numbered groups to the tallies of their minutes."""
+    if not len(group):
+        return
+    minute = start_ns // MINUTE_NS
+    first = int(minute.min())
+    width = int(minute.max()) - first + 1
+    # One number says group, minute and bucket: sorted, each tally is one run.
+    bucket = buckets_of(duration_ns)
+    if float(duration_ns.max()) * len(group) >= 2**62:  # a sum may not fit
+        duration_ns = duration_ns.astype(object)
+    code = (group * width + (minute - first)) * BUCKETS + bucket
+    order = np.argsort(code, kind="stable")
+    code = code[order]
+    steps = np.flatnonzero(np.concatenate(([True], code[1:] != code[:-1])))
+    sizes = np.diff(np.append(steps, len(code))).tolist()
+    columns = [failed[order], duration_ns[order]]
+    if attempts is not None:
+        columns.append(attempts[order])
+    sums = [np.add.reduceat(column, steps).tolist() for column in columns]
+    tried = sums[2] if attempts is not None else repeat(0)
+    for number, size, errors, sum_ns, attempt in zip(
+        code[steps].tolist(), sizes, sums[0], sums[1], tried, strict=False
+    ):
+        place, bucket_number = divmod(number, BUCKETS)
+        which, minutes = divmod(place, width)
+        tally = result.at(level, first + minutes, names[which])
+        tally.count += size
+        tally.errors += errors
+        tally.sum_ns += sum_ns
+        tally.attempts += attempt
+        tally.histogram[bucket_number] = tally.histogram.get(bucket_number, 0) + size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Mapping
 
 import numpy as np
@@ -15,20 +16,22 @@ BUCKETS = 36 * PER_OCTAVE  # up to 19 hours
 Histogram = dict[int, int]
 
 
+# The least whole nanoseconds of each bucket but the first: exact, whatever the
+# machine's logarithm. One nanosecond is added since 1 µs itself is in bucket 0.
+EDGES_NS = [LOWEST_NS + 1] + [
+    math.ceil(LOWEST_NS * 2 ** (step / PER_OCTAVE)) for step in range(1, BUCKETS - 1)
+]
+_EDGES = np.array(EDGES_NS, np.int64)
+
+
 def bucket_of(duration_ns: int) -> int:
     """The bucket of a duration; 0 holds all up to 1 µs, the last all above 19 h."""
-    if duration_ns <= LOWEST_NS:
-        return 0
-    found = int(math.log2(duration_ns / LOWEST_NS) * PER_OCTAVE) + 1
-    return min(found, BUCKETS - 1)
+    return bisect_right(EDGES_NS, duration_ns)
 
 
 def buckets_of(durations_ns: Int64) -> Int64:
     """The buckets of many durations."""
-    safe = np.maximum(durations_ns, 1)
-    found = (np.log2(safe / LOWEST_NS) * PER_OCTAVE).astype(np.int64) + 1
-    found[durations_ns <= LOWEST_NS] = 0
-    return np.minimum(found, BUCKETS - 1)
+    return np.searchsorted(_EDGES, durations_ns, side="right")
 
 
 def bounds_ns(bucket: int) -> tuple[float, float]:

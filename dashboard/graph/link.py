@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise, repeat
 
 import numpy as np
 
+from dashboard.graph.attempts import join_attempts, join_in_turn
 from dashboard.graph.calls import Call, Sender, Senders, broker_of, senders_of
 from dashboard.graph.peers import PeerNames, is_inbound
+from dashboard.graph.rows import (
+    CLIENT,
+    CLIENTS,
+    CONSUMER,
+    LOCAL,
+    PRODUCER,
+    SERVER,
+    SERVERS,
+    Rows,
+)
 from dashboard.traces.ids import trace_key
-from dashboard.traces.trace import Flag, Kind, Trace
-
-CLIENTS = (int(Kind.CLIENT), int(Kind.PRODUCER))
-SERVERS = (int(Kind.SERVER), int(Kind.CONSUMER))
-LOCAL = (int(Kind.UNSET), int(Kind.INTERNAL))
-# Plain numbers: an enum's attribute costs too much in a loop over all spans.
-SERVER, CLIENT = int(Kind.SERVER), int(Kind.CLIENT)
-PRODUCER, CONSUMER = int(Kind.PRODUCER), int(Kind.CONSUMER)
+from dashboard.traces.trace import Int64, Trace
 
 
 def link(trace: Trace, senders: Senders | None = None) -> list[Call]:
@@ -27,100 +31,160 @@ def link(trace: Trace, senders: Senders | None = None) -> list[Call]:
     return Linker(trace, senders or {}).calls()
 
 
-class Linker:
-    """Finds the calls of one trace."""
+class Linker(Rows):
+    """Finds the calls of one trace.
+
+    What can be told from columns alone is (a call with one callee, a call to a
+    peer, a child in another service); the rest is looked at span by span.
+    """
 
     def __init__(self, trace: Trace, senders: Senders):
-        self.trace = trace
+        super().__init__(trace)
         self.senders = senders
-        self.kind = trace.kind.tolist()
-        self.service = trace.service.tolist()
-        self.parent = trace.parent.tolist()
-        self.failed = ((trace.flags & Flag.ERROR) != 0).tolist()
-        self.start = trace.start_ns.tolist()
-        self.end = trace.end_ns.tolist()
-        self.names = trace.services
-        version = trace.facts.get("version")
-        self.versions = [] if version is None else version.tolist()
-        used = set(self.service)
-        self.known = {trace.services[s].lower(): trace.services[s] for s in used}
         self.own_senders: dict[tuple[str, str], Sender] | None = None
         self.called: set[int] = set()  # callees of a client some levels above
-        self.peers: PeerNames | None = None
-        self._look_at_children()
-
-    def _look_at_children(self) -> None:
-        """Children of each row, and which rows have any that matter."""
-        trace, count = self.trace, len(self.trace)
-        parent = trace.parent.astype(np.int64)
-        below = np.flatnonzero(parent >= 0)
-        above = parent[below]
-        order = np.argsort(above, kind="stable")
-        self.child_rows: list[int] = below[order].tolist()
-        edges = np.searchsorted(above[order], np.arange(count + 1))
-        self.child_edges: list[int] = edges.tolist()
-        same = trace.service[below] == trace.service[above]
-        foreign = np.zeros(count, bool)
-        foreign[above[~same]] = True
-        kind = trace.kind[below]
-        # An inner span, an attempt or a loop-back's server: the callee may be deeper.
-        near = same & (kind != PRODUCER)
-        branching = foreign.copy()
-        branching[above[near]] = True
-        self.calls_others: list[bool] = foreign.tolist()
-        self.is_branching: list[bool] = branching.tolist()
-
-    def _version(self, row: int) -> str:
-        if not self.versions or self.versions[row] < 0:
-            return ""
-        return self.trace.fact_values[self.versions[row]]
-
-    def _children(self, row: int) -> list[int]:
-        return self.child_rows[self.child_edges[row] : self.child_edges[row + 1]]
+        self.peers = PeerNames(trace, self.known)
 
     def calls(self) -> list[Call]:
         """All calls."""
+        kind = self.trace.kind
+        calling = self.is_client & ~self.spawned
+        one_child = np.diff(self.edges) == 1
+        first = np.append(self.children, 0)[self.edges[:-1]]
+        direct = calling & one_child & (kind == CLIENT)
+        direct &= self.services[first] != self.services
+        leaves = calling & ~self.branching
+        rows: list[int] = []
         found: list[Call] = []
-        for row, kind in enumerate(self.kind):
-            if kind in CLIENTS:
-                if self._is_spawned(row):
-                    continue
-                if self.is_branching[row]:
-                    found.extend(self._of_client(row))
-                else:
-                    call = self._virtual(row, 0)
-                    if call.callee:
-                        found.append(call)
-                continue
-            if self.calls_others[row]:
-                found.extend(self._of_plain(row))
-            if kind == CONSUMER:
-                found.extend(self._of_consumer(row))
-            elif kind == SERVER and self.parent[row] < 0:
-                found.extend(self._of_root(row))
-        return self._join_attempts(found)
+        simple = np.flatnonzero(direct)
+        self._add(rows, found, simple, self._directly(simple, first[simple], True))
+        self._add_peers(rows, found, np.flatnonzero(leaves))
+        for row in np.flatnonzero(calling & ~leaves & ~direct).tolist():
+            calls = self._of_client(row)
+            rows += [row] * len(calls)
+            found += calls
+        self._add_plain(rows, found)
+        for row in np.flatnonzero(kind == CONSUMER).tolist():
+            calls = self._of_consumer(row)
+            rows += [row] * len(calls)
+            found += calls
+        if "remote.service" in self.trace.facts:
+            roots = (kind == SERVER) & (self.trace.parent < 0)
+            for row in np.flatnonzero(roots).tolist():
+                calls = self._of_root(row)
+                rows += [row] * len(calls)
+                found += calls
+        order = np.argsort(np.array(rows, np.int64), kind="stable")
+        return join_attempts(self.trace, [found[place] for place in order.tolist()])
 
-    def _is_spawned(self, row: int) -> bool:
-        """A client span directly under a client span of its service: an attempt."""
-        above = self.parent[row]
-        return (
-            above >= 0
-            and self.kind[row] == CLIENT
-            and self.kind[above] == CLIENT
-            and self.service[above] == self.service[row]
+    @staticmethod
+    def _add(
+        rows: list[int], found: list[Call], where: Int64, calls: list[Call]
+    ) -> None:
+        rows += where.tolist()
+        found += calls
+
+    def _directly(self, above: Int64, below: Int64, waits: bool) -> list[Call]:
+        """Calls from rows to rows, one each; ``waits``: as the caller saw them."""
+        trace, count = self.trace, len(above)
+        length, error = trace.duration_ns[below], self.fails[below]
+        if waits:
+            length, error = trace.duration_ns[above], error | self.fails[above]
+        queued = (trace.kind[above] == PRODUCER) | (trace.kind[below] == CONSUMER)
+        name = self.names.__getitem__
+        callers, callees = self.services[above], self.services[below]
+        columns = (
+            map(name, callers.tolist()),
+            map(name, callees.tolist()),
+            above.tolist(),
+            below.tolist(),
+            trace.start_ns[above].tolist(),
+            length.tolist(),
+            error.tolist(),
+            repeat(1, count),
+            repeat("", count),
+            repeat("service", count),
+            queued.tolist(),
+            (callers == callees).tolist(),
+            self.versions_of(above),
+            self.versions_of(below),
         )
+        return list(map(Call._make, zip(*columns, strict=True)))
+
+    def _add_peers(self, rows: list[int], found: list[Call], leaves: Int64) -> None:
+        """Calls of clients under which nothing matters, to the peers they name."""
+        trace = self.trace
+        peers = [self.peers.of(row) for row in leaves.tolist()]
+        named = [place for place, peer in enumerate(peers) if peer is not None]
+        where = leaves[named]
+        begin, length = trace.start_ns[where].tolist(), trace.duration_ns[where]
+        columns = zip(
+            where.tolist(),
+            [peers[place] for place in named],
+            begin,
+            length.tolist(),
+            self.fails[where].tolist(),
+            (trace.kind[where] == PRODUCER).tolist(),
+            self.versions_of(where),
+            strict=True,
+        )
+        for row, peer, start_ns, duration_ns, failed, queued, version in columns:
+            assert peer is not None
+            caller = self.names[self.service[row]]
+            found.append(
+                Call(
+                    caller,
+                    peer.name,
+                    row,
+                    -1,
+                    start_ns,
+                    duration_ns,
+                    failed,
+                    1,
+                    "" if peer.name.lower() in self.known else "callee",
+                    peer.kind,
+                    queued,
+                    peer.name == caller,
+                    version,
+                    peer.version,
+                )
+            )
+        rows += where.tolist()
+
+    def _add_plain(self, rows: list[int], found: list[Call]) -> None:
+        """Children in another service under spans that are no clients."""
+        plain = self.foreign & ~self.is_client[self.above]
+        below, above = self.below[plain], self.above[plain]
+        kept = np.ones(len(below), bool)
+        for place in np.flatnonzero(self.trace.kind[below] == CONSUMER).tolist():
+            kept[place] = not self._broker(int(below[place]))
+        if self.called:
+            kept &= ~np.isin(below, list(self.called))
+        below, above = below[kept], above[kept]
+        self._add(rows, found, above, self._directly(above, below, False))
 
     def _of_client(self, row: int) -> list[Call]:
         queue = self.kind[row] == PRODUCER
-        if queue and self._broker(row):
-            return [self._virtual(row, 0)]
-        below = self._children(row)
+        if queue:
+            brokers = self._brokers_of(row)
+            if brokers:
+                call = self._virtual(row, 0)
+                return [
+                    call._replace(
+                        callee=name,
+                        virtual="" if name.lower() in self.known else "callee",
+                        node_kind="queue",
+                        self_call=False,
+                    )
+                    for name in brokers
+                ]
+        below = self.children_of(row)
         if len(below) == 1 and self.service[below[0]] != self.service[row]:
             return [self._call(row, below[0], 1, self.failed[row])]
         carriers, spawned = [row], 0
         for carrier in carriers:
-            for child in self._children(carrier):
-                if self._is_spawned(child):
+            for child in self.children_of(carrier):
+                if self.spawned[child]:
                     carriers.append(child)
                     spawned += 1
                 elif self._is_local(child, row):
@@ -128,7 +192,7 @@ class Linker:
         callees: dict[int, list[int]] = {}
         own_servers = []
         for carrier in carriers:
-            for child in self._children(carrier):
+            for child in self.children_of(carrier):
                 if self.service[child] != self.service[row]:
                     callees.setdefault(self.service[child], []).append(child)
                     if self.kind[carrier] not in CLIENTS:
@@ -148,6 +212,18 @@ class Linker:
                 found = self._of_wrapper(row)
         return [call for call in found if call.callee]
 
+    def _brokers_of(self, row: int) -> list[str]:
+        """The queue that a producer names, else those that its consumers name."""
+        own = self._broker(row)
+        if own:
+            return [own]
+        named = (
+            self._broker(child)
+            for child in self.children_of(row)
+            if self.kind[child] == CONSUMER
+        )
+        return sorted({name for name in named if name})
+
     def _is_local(self, row: int, client: int) -> bool:
         """A span inside the client's process, under which its callee may hang."""
         kind = self.kind[row]
@@ -158,42 +234,26 @@ class Linker:
         by_peer: dict[str, list[Call]] = {}
         work = [row]
         for above in work:
-            for child in self._children(above):
-                if not self._is_spawned(child):
+            for child in self.children_of(above):
+                if not self.spawned[child]:
                     continue
                 call = self._virtual(child, 0)
                 if call.callee:
                     by_peer.setdefault(call.callee, []).append(call)
                 else:
                     work.append(child)
-        found: list[Call] = []
-        for calls in by_peer.values():
-            calls.sort(key=lambda c: (c.start_ns, self.trace.span_ids[c.caller_row]))
-            in_turn = all(
-                a.start_ns + a.duration_ns <= b.start_ns and a.error
-                for a, b in itertools.pairwise(calls)
-            )
-            if not in_turn or len(calls) == 1:
-                found.extend(calls)
-                continue
-            first, last = calls[0], calls[-1]
-            found.append(
-                last._replace(
-                    caller_row=first.caller_row,
-                    start_ns=first.start_ns,
-                    duration_ns=last.start_ns + last.duration_ns - first.start_ns,
-                    attempts=len(calls),
-                )
-            )
-        return found
+        return [
+            call
+            for calls in by_peer.values()
+            for call in join_in_turn(calls, self.trace.span_ids)
+        ]
 
     def _to_callee(self, row: int, rows: list[int], spawned: int) -> list[Call]:
         rows.sort(key=lambda r: (self.start[r], self.trace.span_ids[r]))
         servers = [r for r in rows if self.kind[r] in SERVERS]
         rows = servers or rows[:1]
         in_turn = all(
-            self.end[a] <= self.start[b] and self.failed[a]
-            for a, b in itertools.pairwise(rows)
+            self.end[a] <= self.start[b] and self.failed[a] for a, b in pairwise(rows)
         )
         if in_turn:
             attempts = max(len(rows), spawned, 1)
@@ -219,15 +279,12 @@ class Linker:
             node_kind="service",
             asynchronous=self.kind[row] == PRODUCER or self.kind[callee] == CONSUMER,
             self_call=self.service[row] == self.service[callee],
-            caller_version=self._version(row),
-            callee_version=self._version(callee),
+            caller_version=self.version(row),
+            callee_version=self.version(callee),
         )
 
     def _virtual(self, row: int, spawned: int) -> Call:
         """A call to a peer that sent no spans; its callee is empty if unnamed."""
-        trace = self.trace
-        if self.peers is None:
-            self.peers = PeerNames(trace, self.known)
         peer = self.peers.of(row)
         return Call(
             caller=self.names[self.service[row]],
@@ -242,26 +299,9 @@ class Linker:
             node_kind=peer.kind if peer else "external",
             asynchronous=self.kind[row] == PRODUCER,
             self_call=peer is not None and peer.name == self.names[self.service[row]],
-            caller_version=self._version(row),
+            caller_version=self.version(row),
             callee_version=peer.version if peer else "",
         )
-
-    def _of_plain(self, row: int) -> list[Call]:
-        """Children in another service under a span that is no client."""
-        found = []
-        for child in self._children(row):
-            if self.service[child] == self.service[row] or child in self.called:
-                continue
-            if self.kind[child] == CONSUMER and self._broker(child):
-                continue
-            call = self._call(row, child, 1, self.failed[child])
-            found.append(
-                call._replace(
-                    duration_ns=self.end[child] - self.start[child],
-                    error=self.failed[child],
-                )
-            )
-        return found
 
     def _broker(self, row: int) -> str:
         return broker_of(self.trace, row)
@@ -339,44 +379,5 @@ class Linker:
             asynchronous=asynchronous,
             self_call=False,
             caller_version="",
-            callee_version=self._version(row),
+            callee_version=self.version(row),
         )
-
-    def _join_attempts(self, calls: list[Call]) -> list[Call]:
-        """Join what repeats one call: resend counts, and a proxy's spawned spans."""
-        trace = self.trace
-        if "resend_count" not in trace.facts and "component" not in trace.facts:
-            return calls
-        found: list[Call] = []
-        last_of: dict[tuple[int, str], int] = {}
-        for call in calls:
-            row = call.caller_row
-            if row < 0 or self.kind[row] != CLIENT:
-                found.append(call)
-                continue
-            key = (self.parent[row], call.callee)
-            place = last_of.get(key)
-            if place is not None and self._repeats(found[place], row):
-                before = found[place]
-                found[place] = call._replace(
-                    start_ns=before.start_ns,
-                    duration_ns=self.end[row] - before.start_ns,
-                    attempts=before.attempts + call.attempts,
-                    caller_row=before.caller_row,
-                )
-                continue
-            last_of[key] = len(found)
-            found.append(call)
-        return found
-
-    def _repeats(self, before: Call, row: int) -> bool:
-        count = self.trace.fact("resend_count", row)
-        if count.isdigit() and int(count) > 0:
-            return True
-        spawned = (
-            self.trace.fact("component", row) == "proxy"
-            and self.trace.operation_name(row).startswith("router ")
-            and self.trace.operation_name(before.caller_row).startswith("router ")
-        )
-        finished = before.start_ns + before.duration_ns <= self.start[row]
-        return spawned and before.error and finished

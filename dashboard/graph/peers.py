@@ -69,32 +69,41 @@ def name_peer(trace: Trace, row: int, known: dict[str, str]) -> Peer | None:
     service = fact("peer.service", row)
     if service:
         return _as_known(Peer(service, _kind(trace, row)), known)
-    system = fact("db.system", row)
-    if system:
-        return _as_known(Peer(fact("db.name", row) or system, "database"), known)
+    database = fact("db.name", row)
+    if database and not database.isdigit():  # Redis numbers its databases
+        return _as_known(Peer(database, "database"), known)
     destination = fact("messaging.destination", row)
-    if destination or trace.kind[row] == Kind.PRODUCER:
-        name = destination or fact("remote.service", row)
-        return Peer(name, "queue") if name else None
+    if destination:
+        return Peer(destination, "queue")
+    kind = _kind(trace, row)
     remote = fact("remote.service", row)
     if remote:
-        return _as_known(Peer(remote, "external"), known)
+        return _as_known(Peer(remote, kind), known)
     address = fact("server.address", row) or fact("net.peer.ip", row)
     if address:
         label = read_host(address)[0]
         if label.lower() in known:
             return Peer(known[label.lower()], "service")
-        port = fact("server.port", row)
-        if port and address.replace(".", "").isdigit() and ":" not in address:
-            address = f"{address}:{port}"
-        return _as_known(Peer(address, "external"), known)
-    return None
+        return _as_known(Peer(_with_port(trace, row, address), kind), known)
+    system = fact("db.system", row)
+    return _as_known(Peer(system, "database"), known) if system else None
+
+
+def _with_port(trace: Trace, row: int, address: str) -> str:
+    """An IP address with its port; a host's name says enough alone."""
+    port = trace.fact("server.port", row)
+    if not port:
+        return address
+    if address.count(":") > 1 and not address.startswith("["):
+        return f"[{address}]:{port}"
+    is_number = address.replace(".", "").isdigit()
+    return f"{address}:{port}" if is_number and ":" not in address else address
 
 
 def _kind(trace: Trace, row: int) -> str:
     if trace.fact("db.system", row):
         return "database"
-    if trace.fact("messaging.system", row):
+    if trace.fact("messaging.system", row) or trace.kind[row] == Kind.PRODUCER:
         return "queue"
     return "external"
 

@@ -362,3 +362,125 @@ def test_a_link_into_another_trace_of_the_same_file_makes_the_call() -> None:
     assert counted(found) == {"shop > mail": 1}
     assert (found[0].caller_row, found[0].asynchronous) == (-1, True)
     assert link(second) == []
+
+
+def test_a_broker_that_only_the_consumer_names_still_stands_between() -> None:
+    found = calls(
+        {"id": "1", "service": "a", "kind": "producer"},
+        {
+            "id": "2",
+            "parent": "1",
+            "service": "b",
+            "kind": "consumer",
+            "start": 2_000,
+            "tags": {"messaging.destination.name": "q"},
+        },
+    )
+    assert counted(found) == {"a > q": 1, "q > b": 1}
+    assert {(c.node_kind, c.asynchronous) for c in found} == {("queue", True)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "tags", "name", "node"),
+    [
+        ("client", {"db.system": "mysql"}, "mysql", "database"),
+        ("client", {"db.system": "mysql", "server.address": "m1"}, "m1", "database"),
+        ("client", {"db.system": "pg", "db.namespace": "shop"}, "shop", "database"),
+        ("client", {"db.name": "shop", "net.peer.name": "m1"}, "shop", "database"),
+        ("client", {"db.system": "redis", "db.namespace": "0"}, "redis", "database"),
+        ("client", {"db.system": "pg", "peer.service": "main"}, "main", "database"),
+        ("client", {"net.peer.ip": "10.0.0.7", "net.peer.port": 80}, "10.0.0.7:80", "external"),
+        ("client", {"network.peer.address": "::1", "network.peer.port": 80}, "[::1]:80", "external"),
+        ("client", {"server.address": "api.example", "server.port": 80}, "api.example", "external"),
+        ("producer", {"messaging.destination": "q", "server.address": "k"}, "q", "queue"),
+        ("producer", {"messaging.system": "kafka", "server.address": "k"}, "k", "queue"),
+    ],
+)  # fmt: skip
+def test_a_peer_is_named_in_the_order_of_the_rules(
+    kind: str, tags: dict[str, Any], name: str, node: str
+) -> None:
+    (call,) = calls({"id": "1", "service": "a", "kind": kind, "tags": tags})
+    assert (call.callee, call.node_kind, call.virtual) == (name, node, "callee")
+
+
+def test_a_resend_count_that_is_no_number_is_no_fault() -> None:
+    tags = {"peer.service": "b", "http.request.resend_count": "²"}
+    one = {"id": "1", "parent": "0", "kind": "client", "tags": tags}
+    found = calls({"id": "0"}, one, one | {"id": "2"})
+    assert [call.attempts for call in found] == [1, 1]
+
+
+def waypoint(name: str, parent: str, host: str, start: int) -> dict[str, Any]:
+    cluster = f"inbound-vip|9080|http|{host}.default.svc.cluster.local"
+    return {
+        "id": name,
+        "parent": parent,
+        "service": "waypoint.default",
+        "kind": "server",
+        "start": start,
+        "duration": 900 - start,
+        "tags": {"component": "proxy", "upstream_cluster": cluster},
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_waypoints_spans_stand_for_the_services_behind_it(seed: int) -> None:
+    gateway = {
+        "id": "g",
+        "service": "gateway.istio-system",
+        "kind": "client",
+        "tags": {
+            "component": "proxy",
+            "upstream_cluster": "outbound|9080||productpage.default.svc.cluster.local",
+        },
+    }
+    spans = [
+        gateway,
+        waypoint("p", "g", "productpage", 10),
+        waypoint("d", "p", "details", 20),
+        waypoint("r", "p", "reviews", 40),
+        waypoint("t", "r", "ratings", 60),
+    ]
+    trace = adjust(make_trace(spans, shuffle=seed))
+    found = link(trace)
+    assert counted(found) == {
+        "gateway.istio-system > productpage.default": 1,
+        "productpage.default > details.default": 1,
+        "productpage.default > reviews.default": 1,
+        "reviews.default > ratings.default": 1,
+    }
+    requests = {
+        key[0]: tally.count
+        for level, _, key, tally in contribution(trace, found).items()
+        if level == "service"
+    }
+    assert requests == {
+        f"{name}.default": 1
+        for name in ("productpage", "details", "reviews", "ratings")
+    }
+
+
+def test_an_application_behind_a_sidecar_is_the_sidecars_service() -> None:
+    def sidecar(service: str, kind: str, **more: Any) -> dict[str, Any]:
+        tags = {"component": "proxy", "istio.canonical_service": service}
+        return {"service": f"{service}.default", "kind": kind, "tags": tags, **more}
+
+    found = calls(
+        sidecar("productpage", "server", id="1"),
+        {"id": "2", "parent": "1", "service": "productpage", "kind": "server"},
+        {"id": "3", "parent": "2", "service": "productpage", "kind": "client"},
+        sidecar("productpage", "client", id="4", parent="3"),
+        sidecar("reviews", "server", id="5", parent="4"),
+        {
+            "id": "6",
+            "parent": "5",
+            "service": "reviews",
+            "kind": "client",
+            "tags": {"server.address": "productpage"},
+        },
+    )
+    assert counted(found) == {
+        "productpage.default > reviews.default": 1,
+        "reviews.default > productpage.default": 1,
+    }
+    assert not any(call.virtual for call in found)
