@@ -28,7 +28,7 @@ class Rule:
 
 def luhn(text: str) -> bool:
     """Whether digits pass the check of card numbers (ISO/IEC 7812)."""
-    digits = [int(c) for c in text if c.isdigit()]
+    digits = [int(c) for c in text if c.isdecimal()]
     if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
         return False
     total = 0

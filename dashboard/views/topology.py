@@ -97,7 +97,7 @@ def dependencies(request: HttpRequest) -> HttpResponse:
     for name in values:
         word = request.GET.get(name, "")
         if word:
-            if not word.isdigit() or len(word) > 15:
+            if not word.isdecimal() or len(word) > 15:
                 return JsonResponse(
                     {
                         "data": None,

@@ -57,7 +57,7 @@ async def receive(request: HttpRequest) -> HttpResponse:
         return answer
     length = request.headers.get("Content-Length", "")
     limit = settings.SPANBOARD_OTLP_MAX_BYTES
-    if length.isdigit() and int(length) > limit:
+    if length.isdecimal() and int(length) > limit:
         return _refuse(413, _too_large(limit), kind)
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip"):
