@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.adjusters.roots import main_root
 from dashboard.graph.calls import Call
 from dashboard.traces.trace import Int64, Kind, Trace
 
@@ -102,7 +103,7 @@ def paths(trace: Trace, calls: list[Call], sites: Sites) -> list[Path]:
     if not len(trace):
         return []
     if not calls:
-        row = int(np.argmin(trace.depth))
+        row = main_root(trace)
         failed = bool(trace.flags[row] & 1)
         words = (trace.service_name(row), trace.operation_name(row))
         return [Path(words, 1, int(failed), int(trace.duration_ns[row]))]
@@ -120,7 +121,6 @@ def paths(trace: Trace, calls: list[Call], sites: Sites) -> list[Path]:
 
     place: dict[int, int] = {}
     found: dict[int, Path] = {}
-    cut = Path(CUT)
     for number in _top_down(above):
         call = calls[number]
         caller, callee = sites.operations(call)
@@ -131,17 +131,17 @@ def paths(trace: Trace, calls: list[Call], sites: Sites) -> list[Path]:
             continue
         path = found.get(end)
         if path is None:
-            if len(found) >= MAX_PATHS:
-                path = cut
-            else:
-                path = found[end] = Path(_words(chain, end))
+            path = found[end] = Path(CUT)
         path.calls += 1
         path.errors += call.error
         path.sum_ns += call.duration_ns
+    # The busiest are kept, equal ones by their words: whatever the input's order.
+    words_of = {end: _words(chain, end) for end in found}
+    ranked = sorted(found, key=lambda end: (-found[end].calls, words_of[end]))
     merged: dict[tuple[str, ...], Path] = {}
-    for path in [*found.values(), cut]:
-        if not path.calls:
-            continue
+    for place, end in enumerate(ranked):
+        path = found[end]
+        path.words = words_of[end] if place < MAX_PATHS else CUT
         same = merged.setdefault(path.words, path)
         if same is not path:  # paths that differ only beyond what is kept
             same.calls += path.calls
