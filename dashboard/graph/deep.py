@@ -139,9 +139,9 @@ def paths(trace: Trace, calls: list[Call], sites: Sites) -> list[Path]:
     words_of = {end: _words(chain, end) for end in found}
     ranked = sorted(found, key=lambda end: (-found[end].calls, words_of[end]))
     merged: dict[tuple[str, ...], Path] = {}
-    for place, end in enumerate(ranked):
+    for rank, end in enumerate(ranked):
         path = found[end]
-        path.words = words_of[end] if place < MAX_PATHS else CUT
+        path.words = words_of[end] if rank < MAX_PATHS else CUT
         same = merged.setdefault(path.words, path)
         if same is not path:  # paths that differ only beyond what is kept
             same.calls += path.calls
