@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from dashboard.views import (
+    events,
     health,
     search,
     share,
@@ -27,6 +28,7 @@ trace_urls = [
     path("trace/<str:trace_id>/payload", trace.payload, name="trace-payload"),
     path("trace/<str:trace_id>/span/<int:row>", trace.span, name="trace-span"),
     path("trace/<str:trace_id>/find", trace.find, name="trace-find"),
+    path("trace/<str:trace_id>/events", events.trace_events, name="trace-events"),
     path("trace/<str:trace_id>/download", trace.download, name="trace-download"),
     path(
         "trace/<str:trace_id>/statistics",
@@ -62,6 +64,7 @@ share_urls = [
     path("s/<str:token>/graph", trace_views.share_graph, name="share-graph"),
     path("s/<str:token>/logs", trace_views.share_logs, name="share-logs"),
     path("s/<str:token>/spans.csv", trace_views.share_spans_file, name="share-csv"),
+    path("s/<str:token>/events", events.share_events, name="share-events"),
 ]
 source_urls = [
     path("sources", sources.index, name="sources"),

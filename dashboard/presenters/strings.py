@@ -90,5 +90,38 @@ def trace_strings() -> dict[str, str]:
         "detailsFailed": _("The details could not be loaded ({text})."),
         "open": _("Open"),
         "sameTrace": _("in this trace"),
+        "bothHalves": _("client and server"),
+        "level": _("level {n}"),
+        "logsHere": _("{n} events"),
+        "repeatLabel": _(
+            "{service} {operation}, {n} calls, shortest {min}, median {median}, "
+            "longest {max}"
+        ),
+        "repeatTotal": _("All calls added up"),
+        "repeatFigures": _("{n} calls · {min} to {max} · median {median}"),
+        "moreCalls": _("{n} more, each at most {max}"),
+        "shortSpans": _("{n} spans shorter than {max}"),
+        "stillOpen": _("still open"),
+        "openDuration": _("open"),
+        "callerMissing": _("caller missing"),
+        "unknownCaller": _("unknown caller"),
+        "waitingFor": _("Waiting for {n} open spans."),
+        "onlyBelow": _("Show only this span and what is below it"),
+        "onlyBelowThis": _("Only below {name}"),
+        "chosen": _("({n})"),
+        "previousSpan": _("Previous span"),
+        "nextSpan": _("Next span"),
+        "callersAbove": _("Callers above this span"),
+        "inbound": _("Referred to by"),
+        "toServer": _("Go to the server's span in {service}"),
+        "toClient": _("Go to the client's span in {service}"),
+        "notStored": _("(not stored here)"),
+        "showMore": _("Show {n} more of {total}"),
+        "showRest": _("show {n} more characters"),
+        "filterTags": _("Filter by key or value"),
+        "copyValue": _("Copy the value of {key}"),
+        "percentiles": _(
+            "Half take up to {p50}, 95 of 100 up to {p95}, 99 up to {p99}."
+        ),
         "shareFailed": _("The share was not made: {text}"),
     }

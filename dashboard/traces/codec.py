@@ -171,6 +171,13 @@ def read_detail(blob: Blob, row: int) -> bytes:
     return _rows(*_frame(bytes(blob), row // FRAME))[row % FRAME]
 
 
+def frame_rows(blob: Blob, number: int) -> Iterator[tuple[int, bytes]]:
+    """Row numbers and details of one frame; nothing where there is no such frame."""
+    _, _, frames = _HEAD.unpack_from(blob)
+    if 0 <= number < frames:
+        yield from enumerate(_rows(*_frame(bytes(blob), number)), number * FRAME)
+
+
 def decode_all_details(blob: Blob) -> list[bytes]:
     """Details of all rows, in order."""
     return [row for _, ends, body in detail_frames(blob) for row in _rows(ends, body)]

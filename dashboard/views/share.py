@@ -123,6 +123,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         "payload": reverse("dashboard:share-payload", args=args),
         "span": reverse("dashboard:share-span", args=[*args, 0])[:-1],
         "find": reverse("dashboard:share-find", args=args),
+        "events": reverse("dashboard:share-events", args=args),
         "live": "",
         "download": "",
         "trace": "",

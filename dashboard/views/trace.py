@@ -57,6 +57,13 @@ KNOWN = {
     "collapsed",
     "critical",
     *VIEW_PARAMETERS,
+    "pairs",
+    "folds",
+    "only",
+    "root",
+    "sort",
+    "least",
+    "detail",
 }
 EXPORTS = {
     "jaeger": (to_jaeger_json, "application/json", "json"),
@@ -113,6 +120,7 @@ def show(request: HttpRequest, trace_id: str) -> HttpResponse:
         "payload": reverse("dashboard:trace-payload", args=args),
         "span": reverse("dashboard:trace-span", args=[*args, 0])[:-1],
         "find": reverse("dashboard:trace-find", args=args),
+        "events": reverse("dashboard:trace-events", args=args),
         "live": f"ws/trace/{record.trace_id}",
         "download": reverse("dashboard:trace-download", args=args),
         "trace": reverse("dashboard:trace", args=["0"])[:-1],

@@ -44,7 +44,12 @@ def test_rows_arrive_while_the_request_runs(browser: Any, spanboard: Any) -> Non
     page.wait_for_selector('[data-live-badge][data-state="live"]')
     assert "Growing" in page.locator("[data-growth]").inner_text()
     assert "wait for a caller" in page.locator(".sentences").inner_text()
-    page.locator(".span-row").first.click()
+    # The caller that has not arrived has a row of its own above what it called.
+    absent = page.locator(".span-row.missing")
+    assert "still open" in absent.inner_text()
+    assert page.locator("#row-0").get_attribute("aria-level") == "2"
+    assert page.locator("[data-waiting]").is_visible()
+    page.locator("#row-0").click()
     page.wait_for_selector(".panel .figures")
     page.locator("[data-find-input]").fill('"step 3"')
     page.wait_for_selector(".span-row.match")
@@ -59,6 +64,7 @@ def test_rows_arrive_while_the_request_runs(browser: Any, spanboard: Any) -> Non
     assert "wait for a caller" not in page.locator(".sentences").inner_text()
     assert "s1 step 1" in page.locator("h1").inner_text()
     assert page.locator("[data-legend]").count() == 3
+    assert absent.count() == 0
     shown = page.locator(".span-row:visible .operation").all_inner_texts()
     assert shown == ["step 1", "step 2", "step 3"]
     # The chosen span is still chosen, though its row has moved.

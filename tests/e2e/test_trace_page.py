@@ -192,6 +192,7 @@ def test_ten_thousand_spans_open_and_scroll(page: Any, board: Any) -> None:
     assert page.locator(".span-row").count() < 120
     page.locator("[data-grid]").evaluate("e => { e.scrollTop = e.scrollHeight; }")
     page.wait_for_selector("#row-9999")
+    page.locator("[data-menu] summary").click()
     page.get_by_role("button", name="Collapse all").click()
     page.get_by_role("button", name="Expand all").click()
     page.locator("[data-grid]").evaluate("e => { e.scrollTop = 0; }")

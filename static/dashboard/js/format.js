@@ -31,7 +31,10 @@ export function axis(ns, step) {
   if (ns === 0) return "0";
   for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3]]) {
     if (ns >= size) {
-      const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step / size) + 1e-9)));
+      // Steps are 1, 2, 2.5 or 5 times a power of ten: the half needs one digit more.
+      const exact = step / size;
+      const power = -Math.floor(Math.log10(exact) + 1e-9);
+      const digits = Math.max(0, Math.min(6, power + (Math.abs(exact * 10 ** power - 2.5) < 1e-6 ? 1 : 0)));
       return `${parseFloat((ns / size).toFixed(digits))}${THIN}${unit}`;
     }
   }

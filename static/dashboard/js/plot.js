@@ -56,6 +56,16 @@ function layoutOf(given) {
   });
 }
 
+/** Redraw when the element's width changes: Plotly itself follows the window only. */
+function followSize(plotly, element) {
+  let width = element.clientWidth;
+  new ResizeObserver(() => {
+    if (!element.clientWidth || element.clientWidth === width) return;
+    width = element.clientWidth;
+    requestAnimationFrame(() => { if (element.isConnected) plotly.Plots.resize(element); });
+  }).observe(element);
+}
+
 /** Draw a figure {data, layout}; handlers by Plotly's event names; more of Plotly's own options. Never throws. */
 export async function drawPlot(element, figure, handlers = {}, options = {}) {
   try {
@@ -70,6 +80,7 @@ export async function drawPlot(element, figure, handlers = {}, options = {}) {
     });
     if (!drawn.has(element)) {
       for (const [name, handler] of Object.entries(handlers)) element.on(name, handler);
+      if (!figure.layout?.width) followSize(plotly, element);
     }
     drawn.set(element, [figure, handlers, options]);
   } catch (problem) {

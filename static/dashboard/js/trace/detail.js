@@ -1,105 +1,93 @@
-// The panel of one span: figures, error, attributes, events, process, references.
+// Everything about one span as elements: the side panel and the inline details show it.
 
 import { copy, el, icon, text } from "../dom.js";
+import { distribution } from "./slowness.js";
+import { pagedTags, pagedLogs } from "./tags.js";
 
-export class Panel {
-  /** go(row) shows another row; urls are the page's data attributes. */
-  constructor(page, urls, go) {
-    this.root = page.querySelector("[data-panel]");
-    this.urls = urls;
-    this.go = go;
-    this.wanted = 0;
-    this.row = -1;
-    this.spanId = "";
-  }
+/** The span's JSON; `version` is what the page shows. Raises Error. */
+export async function fetchDetail(urls, row, version) {
+  const query = version ? `?v=${version}` : "";
+  const response = await fetch(`${urls.span}${row}${query}`, { credentials: "same-origin" });
+  const found = await response.json();
+  if (!response.ok) throw new Error(found.error ?? `status ${response.status}`);
+  return found;
+}
 
-  get open() { return !this.root.hidden; }
+const iconButton = (name, label, action) => el("button", { class: "button only quiet-button", type: "button", "aria-label": label, title: label, on: { click: action } }, icon(name));
 
-  /** Calls told() once the span's id is known. */
-  async show(row, version, told = () => {}) {
-    if (row !== this.row) this.spanId = "";
-    this.row = row;
-    this.root.hidden = false;
-    const ticket = (this.wanted += 1);
-    try {
-      const query = version ? `?v=${version}` : "";
-      const response = await fetch(`${this.urls.span}${row}${query}`, { credentials: "same-origin" });
-      const found = await response.json();
-      if (!response.ok) throw new Error(found.error ?? `status ${response.status}`);
-      if (ticket !== this.wanted) return;
-      this.spanId = found.span_id;
-      this.fill(found);
-      told();
-    } catch (problem) {
-      if (ticket !== this.wanted) return;
-      this.root.replaceChildren(el("section", { class: "fault", role: "alert" }, icon("error"), text("detailsFailed", { text: problem.message })));
-    }
-  }
+/** Who, what, when, id, with the buttons of the place that shows it. */
+export function detailHead(span, actions, buttons) {
+  return el("header", {},
+    el("div", { class: "title" },
+      el("span", { class: `monogram svc-${span.slot ?? 0}`, text: span.monogram, "aria-hidden": "true" }),
+      el("b", { text: span.service }),
+      span.version ? el("span", { class: "version", text: span.version.slice(0, 24) }) : null,
+      el("span", { class: "quiet", text: span.kind }),
+      el("span", { class: "spacer" }),
+      ...buttons.map(([name, label, action]) => iconButton(name, label, action))),
+    el("h2", { text: span.operation }),
+    el("p", { class: "small quiet" }, `${text("started", { offset: span.offset })} · `,
+      el("button", { class: "mono link-button", type: "button", title: text("copyId"), text: span.span_id, on: { click: () => copy(span.span_id) } })),
+    chain(span, actions));
+}
 
-  close() {
-    this.wanted += 1;
-    this.root.hidden = true;
-    this.row = -1;
-    this.spanId = "";
-  }
+/** The callers above, root first, each a button. */
+function chain(span, actions) {
+  if (!span.chain?.length) return null;
+  const list = el("nav", { class: "chain small", "aria-label": text("callersAbove") });
+  span.chain.forEach((one, i) => {
+    if (i === 1 && span.chain_left_off) list.append(el("span", { class: "quiet", text: `… ${span.chain_left_off} …` }), icon("right"));
+    list.append(el("button", { class: "link-button", type: "button", title: `${one.service} ${one.operation}`.slice(0, 300), text: one.service, on: { click: () => actions.go(one.row) } }), icon("right"));
+  });
+  list.append(el("span", { "aria-current": "true", text: span.service }));
+  return list;
+}
 
-  fill(span) {
-    const button = (name, label, action) => el("button", { class: "button only quiet-button", type: "button", "aria-label": label, title: label, on: { click: action } }, icon(name));
-    const head = el("header", {},
-      el("div", { class: "title" },
-        el("span", { class: "monogram", text: span.monogram, "aria-hidden": "true" }),
-        el("b", { text: span.service }),
-        span.version ? el("span", { class: "version", text: span.version.slice(0, 24) }) : null,
-        el("span", { class: "quiet", text: span.kind }),
-        el("span", { class: "spacer" }),
-        button("copy", text("copyId"), () => copy(span.span_id)),
-        button("share", text("copyLink"), () => { const url = new URL(location.href); url.searchParams.set("span", span.span_id); copy(url.href); }),
-        button("close", text("close"), () => this.go(-1))),
-      el("h2", { text: span.operation }),
-      el("p", { class: "small quiet" }, `${text("started", { offset: span.offset })} · `, el("code", { text: span.span_id })));
-    const figure = (label, value, title) => el("div", { title }, el("span", { class: "small quiet", text: label }), el("b", { text: value }));
-    const parts = [head, el("section", { class: "figures" },
-      figure(text("duration"), span.duration, `${span.duration_ns} ns`),
-      figure(text("selfTime"), span.self_time, `${span.self_ns} ns`),
-      figure(text("ofTrace"), span.share, ""))];
-    if (span.error) parts.push(el("section", { class: "fault" }, icon("error"), el("b", { text: span.error })));
-    for (const words of span.warnings) parts.push(el("section", { class: "caution" }, icon("warning"), el("span", { text: words })));
-    parts.push(this.section("attributes", span.tag_count, this.tags(span.tags, span.tag_count), true));
-    if (span.logs.length) parts.push(this.section("events", span.log_count, el("div", {}, ...span.logs.map((log) => this.event(log))), true));
-    if (span.process.length) parts.push(this.section("resource", span.process.length, this.tags(span.process), false));
-    const references = span.references.filter((ref) => ref.row === null || ref.row !== span.parent_row);
-    if (references.length) parts.push(this.section("references", references.length, el("div", {}, ...references.map((ref) => this.reference(ref))), true));
-    this.root.replaceChildren(...parts);
-    this.root.scrollTop = 0;
-  }
+/** All parts below the head. */
+export function detailParts(span, actions) {
+  const figure = (label, value, title) => el("div", { title }, el("span", { class: "small quiet", text: label }), el("b", { text: value }));
+  const parts = [el("section", { class: "figures" },
+    figure(text("duration"), span.duration, `${span.duration_ns} ns`),
+    figure(text("selfTime"), span.self_time, `${span.self_ns} ns`),
+    figure(text("ofTrace"), span.share, span.critical_text ?? ""))];
+  if (span.critical_text) parts.push(el("section", { class: "line" }, el("p", { class: "small", text: span.critical_text })));
+  if (span.error) parts.push(el("section", { class: "fault" }, icon("error"), el("b", { text: span.error })));
+  for (const words of span.warnings) parts.push(el("section", { class: "caution" }, icon("warning"), el("span", { text: words })));
+  parts.push(distribution(span));
+  parts.push(...pairParts(span, actions), envoyPart(span));
+  const place = { urls: actions.urls, row: span.row, version: actions.version };
+  parts.push(section("attributes", span.tag_count, pagedTags(place, "tags", span.tags, span.tag_count, span.tags_next), true, "attributes"));
+  if (span.logs.length) parts.push(section("events", span.log_count, pagedLogs(place, span.logs, span.log_count, span.logs_next), true, "events"));
+  if (span.process.length) parts.push(section("resource", span.process_count ?? span.process.length, pagedTags(place, "process", span.process, span.process_count ?? span.process.length, span.process_next), false, "resource"));
+  const references = span.references.filter((ref) => ref.row === null || ref.row !== span.parent_row);
+  if (references.length) parts.push(section("references", references.length, el("div", {}, ...references.map((ref) => reference(ref, actions))), true));
+  if (span.inbound?.length) parts.push(section("inbound", span.inbound_count, el("div", {}, ...span.inbound.map((ref) => reference(ref, actions))), false));
+  return parts.filter(Boolean);
+}
 
-  section(name, count, content, open) {
-    return el("section", {}, el("details", { open }, el("summary", {}, text(name), " ", el("span", { class: "quiet", text: String(count) })), content));
-  }
+function section(name, count, content, open) {
+  return el("section", {}, el("details", { open }, el("summary", {}, text(name), " ", el("span", { class: "quiet", text: Number(count).toLocaleString() })), content));
+}
 
-  tags(tags, count = tags.length) {
-    const list = el("dl", { class: "tags" });
-    for (const tag of tags) {
-      // Long keys break after a dot or an underscore, not inside a word.
-      list.append(el("dt", {}, ...tag.key.split(/(?<=[._/-])/).flatMap((part) => [part, el("wbr")])));
-      const value = el("dd", { title: text("copy"), on: { click: () => { if (!getSelection().toString()) copy(tag.value); } } });
-      if (/^https?:\/\/\S+$/i.test(tag.value) && !tag.cut) value.append(el("a", { href: tag.value, rel: "noopener noreferrer nofollow", target: "_blank", text: tag.value }));
-      else value.textContent = tag.value;
-      if (tag.cut) value.append(el("span", { class: "quiet", text: ` … ${text("cut", { n: tag.cut.toLocaleString() })}` }));
-      list.append(value);
-    }
-    if (count > tags.length) list.append(el("dt", { text: "…" }), el("dd", { text: text("moreTags", { n: count - tags.length }) }));
-    return list;
-  }
+/** The other half of the call, and what lies between the two. */
+function pairParts(span, actions) {
+  const all = span.pairs?.length ? span.pairs : span.pair ? [span.pair] : [];
+  return all.map((pair) => el("section", { class: pair.clocks_disagree ? "pair caution-line" : "pair" },
+    el("p", { class: "small" }, pair.clocks_disagree ? icon("warning") : null, el("span", { text: pair.text }), " ",
+      el("button", { class: "link-button", type: "button", text: text(pair.role === "client" ? "toServer" : "toClient", { service: pair.service }), on: { click: () => actions.go(pair.row) } }))));
+}
 
-  event(log) {
-    return el("div", { class: "event" }, el("span", { class: "at", text: `+${log.at}` }), el("b", { text: log.name }), log.fields.length ? this.tags(log.fields) : null);
-  }
+function envoyPart(span) {
+  if (!span.envoy?.text) return null;
+  return el("section", { class: "envoy" }, el("p", { class: "small", text: span.envoy.text }));
+}
 
-  reference(ref) {
-    const label = `${ref.kind} ${ref.span_id}`;
-    if (ref.row !== null) return el("p", {}, el("button", { class: "button", type: "button", text: label, on: { click: () => this.go(ref.row) } }));
-    if (this.urls.traceBase) return el("p", {}, el("a", { class: "mono", href: `${this.urls.traceBase}${encodeURIComponent(ref.trace_id)}?span=${encodeURIComponent(ref.span_id)}`, text: `${ref.kind} ${ref.trace_id} ${ref.span_id}` }));
-    return el("p", { class: "mono", text: `${ref.kind} ${ref.trace_id} ${ref.span_id}` });
-  }
+function reference(ref, actions) {
+  const label = [ref.kind, ref.service, ref.operation].filter(Boolean).join(" ").slice(0, 300) || ref.span_id;
+  if (ref.row !== null && ref.row !== undefined) return el("p", {}, el("button", { class: "button", type: "button", text: ref.service ? label : `${label} ${ref.span_id}`, on: { click: () => actions.go(ref.row) } }));
+  const words = `${ref.kind} ${ref.trace_id} ${ref.span_id}`;
+  const url = ref.url || (actions.urls.traceBase ? `${actions.urls.traceBase}${encodeURIComponent(ref.trace_id)}?span=${encodeURIComponent(ref.span_id)}` : "");
+  const state = ref.stored === false ? el("span", { class: "quiet", text: ` ${text("notStored")}` }) : null;
+  if (!url) return el("p", { class: "mono" }, words, state);
+  return el("p", {}, el("a", { class: "mono", href: url, text: words }), state);
 }

@@ -1,92 +1,200 @@
-// The trace page: puts payload, rows, window, panel, find, share and live together.
+// The trace page: puts payload, rows, window, details, find, share and live together.
 
-import { copy, el, freshPage, text, toast } from "../dom.js";
+import { copy, el, text, toast } from "../dom.js";
 import { connect } from "../socket.js";
-import { Panel } from "./detail.js";
+import { Choices } from "./choices.js";
+import { Events } from "./events.js";
 import { Finder } from "./find.js";
 import { Grid } from "./grid.js";
+import { badge, head, kept, restore, waiting } from "./growth.js";
 import { listen } from "./keys.js";
-import { makeModel, Visible } from "./model.js";
+import { makeModel } from "./model.js";
+import { Inline, Panel } from "./panel.js";
 import { fetchPayload } from "./payload.js";
+import { Plan, SPAN } from "./plan.js";
+import { resizable } from "./resize.js";
 import { shareDialog } from "./share.js";
-import { decodeServices, encodeCollapsed, encodeServices, fromUs, readState, rowName, rowsOf, toUs, writeState } from "./state.js";
+import { decodeServices, encodeCollapsed, encodeServices, fromUs, readState, toUs, writeState } from "./state.js";
 import { Views } from "./views.js";
 import { TimeWindow } from "./window.js";
 
 const page = document.querySelector("[data-trace]");
 const urls = page.dataset;
 const scroller = page.querySelector("[data-grid]");
-const state = readState();
 let model = null;
-let visible = null;
+let plan = null;
+let rootId = "";
+let applying = false;
 
 const grid = new Grid(scroller, page.querySelector("[data-rows]"), {
-  onOpen: (row) => app.open(row),
-  onToggle: (row) => app.toggle(row),
+  onOpen: (row) => app.open(row, true),
+  onToggle: (item, whole) => app.toggle(item, undefined, whole),
+  onView: (from, to) => events.want(() => rowsBetween(from, to)),
 });
+const events = new Events(urls.events, () => grid.refresh());
+grid.events = events;
 const time = new TimeWindow(page, (from, to, tell) => {
   grid.zoom(from, to);
-  if (tell) app.remember();
+  if (tell) app.remember(true);
 });
-const panel = new Panel(page, urls, (row) => (row < 0 ? app.close() : app.go(row)));
 const finder = new Finder(page, urls, {
-  rows: (found) => { grid.matches = found; grid.refresh(); app.remember(); views.found(found); },
+  rows: (found) => {
+    grid.matches = found;
+    if (choices.pressed("only")) app.choose();
+    else grid.refresh();
+    app.remember();
+    views.found(found);
+  },
   go: (row) => views.lead(row) || app.reveal(row),
 });
+const choices = new Choices(page, (name) => app.chosen(name));
+
+const actions = {
+  urls,
+  get version() { return model.header.version; },
+  go: (row) => app.go(row),
+  step: (by) => app.step(by),
+  close: (row) => app.close(row),
+  reroot: (row, id) => app.reroot(row, id),
+};
+const panel = new Panel(page, actions);
+const inline = new Inline(grid, actions);
 
 const app = {
-  grid, time, panel, finder,
+  grid, time, panel, inline, finder, choices, page, urls,
   get model() { return model; },
-  get visible() { return visible; },
-  open(row) {
-    grid.select(row);
-    panel.show(row, model.header.version, () => this.remember());
-    this.remember();
+  get plan() { return plan; },
+  /** Show a span's details; push makes an entry in the history. */
+  async open(row, push = false) {
+    const item = plan.shownAs(row);
+    grid.select(item);
+    if (choices.inline && views.current === "waterfall") {
+      if (inline.open.has(row)) { this.close(row); return; }
+      await inline.show(row);
+    } else await panel.show(row);
+    this.remember(push);
   },
-  close() {
-    panel.close();
-    grid.select(-1);
-    this.remember();
+  close(row = -1) {
+    if (choices.inline && row >= 0) inline.close(row);
+    else { inline.clear(); panel.close(); grid.select(-1); }
+    this.remember(true);
     grid.focus(grid.focused);
   },
-  go(row) { this.reveal(row); this.open(row); },
+  go(row) {
+    this.reveal(row);
+    this.open(row, true);
+  },
+  /** The next span in the order of the rows, with its details. */
+  step(by) {
+    let place = plan.placeOf(grid.selected);
+    if (place < 0) place = plan.placeOf(grid.focused) - by;
+    do place += by; while (place >= 0 && place < plan.length && plan.kind(plan.rows[place]) !== SPAN);
+    if (place < 0 || place >= plan.length) return;
+    grid.focus(plan.rows[place], false);
+    this.open(plan.rows[place]);
+  },
   reveal(row) {
-    if (visible.reveal(row)) {
-      if (!visible.services) for (const button of page.querySelectorAll("[data-legend]")) button.setAttribute("aria-pressed", "false");
-      grid.layout();
-    }
-    grid.focus(row);
-  },
-  toggle(row, closed) {
-    visible.toggle(row, closed);
+    const gone = plan.reveal(row);
+    choices.drop(gone);
+    if (gone.includes("root")) this.rooted();
     grid.layout();
-    grid.refresh();
+    grid.focus(plan.shownAs(row));
+  },
+  toggle(item, closed, whole = false) {
+    if (whole && plan.kind(item) === SPAN) plan.whole(item, closed ?? !plan.closed(item));
+    else plan.toggle(item, closed);
+    this.redraw();
+    if (plan.placeOf(grid.focused) < 0) grid.focus(item);
     this.remember();
   },
-  all(closed) {
-    visible.all(closed);
-    grid.layout();
-    grid.refresh();
-    this.remember();
+  all(closed) { plan.all(closed); this.redraw(); this.remember(); },
+  level(open) { plan.level(open); this.redraw(); this.remember(); },
+  redraw() { grid.layout(); grid.refresh(); },
+  /** Take the choices of the page into the plan. */
+  choose() {
+    choices.give(plan, model, grid.matches);
+    plan.update();
+    choices.count();
+    this.redraw();
   },
-  remember() {
+  /** The reader chose something in the toolbar. */
+  chosen(name) {
     if (!model) return;
+    if (name === "skew") { correctClocks(); time.picture(); }
+    if (name === "density") grid.measure();
+    if (name === "place") this.moveDetails();
+    if (name === "only" && choices.pressed("only")) for (const row of grid.matches ?? []) openAbove(row);
+    this.choose();
+    this.remember(true);
+  },
+  /** Details go to the other place. */
+  moveDetails() {
+    const rows = panel.open ? [panel.row] : inline.rows;
+    panel.close();
+    inline.clear();
+    if (rows.length) this.open(rows[0]);
+  },
+  /** Show only a span and what is below it; -1 shows the whole trace again. */
+  async reroot(row, id = "") {
+    plan.root = row;
+    rootId = row < 0 ? "" : id || (await idOf(row));
+    plan.update();
+    this.rooted();
+    this.redraw();
+    if (row < 0) time.fit();
+    else zoomTo(row);
+    grid.focus(row < 0 ? grid.focused : plan.shownAs(row));
+  },
+  rooted() {
+    if (plan.root < 0) rootId = "";
+    const chip = page.querySelector("[data-rooted]");
+    chip.hidden = plan.root < 0;
+    if (plan.root >= 0) chip.querySelector("span").textContent = text("onlyBelowThis", { name: `${model.service(plan.root)[0]} ${model.operation(plan.root)}`.slice(0, 80) });
+  },
+  remember(push = false) {
+    if (!model || applying) return;
+    const opened = panel.open ? [model.header.ids?.[panel.row] ?? panel.spanId] : inline.ids;
     writeState({
-      span: panel.open ? (model.header.ids?.[panel.row] ?? panel.spanId) : "",
+      span: opened.filter(Boolean).join("."),
       from: time.whole ? "" : toUs(time.from, model),
       to: time.whole ? "" : toUs(time.to, model),
       uiFind: finder.wanted,
-      svcFilter: encodeServices(serviceNames(), chosenServices()),
-      collapsed: encodeCollapsed(model, visible),
-      critical: page.classList.contains("no-critical") ? "0" : "",
-    });
+      svcFilter: encodeServices(serviceNames(), choices.services),
+      collapsed: encodeCollapsed(model, plan),
+      root: rootId,
+      ...choices.words(model),
+    }, push);
   },
 };
 
 const views = new Views(page, app);
 
 const serviceNames = () => model.header.services.map(([name]) => name);
-const chosenServices = () => [...page.querySelectorAll('[data-legend][aria-pressed="true"]')].map((button) => button.dataset.legend);
+
+function rowsBetween(from, to) {
+  const rows = [];
+  for (let place = from; place < Math.min(to, plan.length); place += 1) {
+    const item = plan.rows[place];
+    if (item >= model.count) continue;
+    rows.push(item);
+    if (plan.pairs && model.pair[item] >= 0) rows.push(model.pair[item]);
+  }
+  return rows;
+}
+
+function openAbove(row) {
+  for (let above = model.parent[row]; above >= 0; above = model.parent[above]) plan.collapsed[above] = 0;
+}
+
+function zoomTo(row) {
+  let from = Infinity;
+  let to = 0;
+  for (let at = row; at < row + model.subtree[row]; at += 1) {
+    from = Math.min(from, model.drawn[at]);
+    to = Math.max(to, model.drawn[at] + model.columns.duration[at]);
+  }
+  time.set(from, Math.max(to, from + 1));
+}
 
 /** Row of a span id, or -1; the server knows it where the payload leaves ids out. */
 async function rowOf(name) {
@@ -96,53 +204,38 @@ async function rowOf(name) {
   return response.ok ? ((await response.json()).rows[0] ?? -1) : -1;
 }
 
-/** What to keep when the trace is read again, by names that outlive growth. */
-function kept() {
-  const collapsed = new Set();
-  visible.collapsed.forEach((closed, row) => { if (closed) collapsed.add(rowName(model, row)); });
-  return {
-    collapsed,
-    selected: panel.open ? rowName(model, panel.row) : "",
-    focused: rowName(model, grid.focused),
-    inGrid: grid.body.contains(document.activeElement),
-    window: time.whole ? null : [time.from * model.unit, time.to * model.unit],
-    origin: BigInt(model.header.origin_us),
-    scroll: scroller.scrollTop,
-  };
-}
-
-function restore(old) {
-  const rows = rowsOf(model, new Set([...old.collapsed, old.selected, old.focused]));
-  for (const name of old.collapsed) if (rows.has(name)) visible.collapsed[rows.get(name)] = 1;
-  grid.focused = rows.get(old.focused) ?? 0;
-  if (old.window) {
-    const shift = Number(old.origin - BigInt(model.header.origin_us)) * 1000;
-    time.set((old.window[0] + shift) / model.unit, (old.window[1] + shift) / model.unit, false);
-  }
-  return rows.get(old.selected) ?? -1;
+async function idOf(row) {
+  if (model.header.ids) return model.header.ids[row];
+  const response = await fetch(`${urls.span}${row}`, { credentials: "same-origin" });
+  return response.ok ? (await response.json()).span_id : "";
 }
 
 async function load() {
   const fresh = makeModel(await fetchPayload(urls.payload));
-  const old = model && kept();
+  const old = model && kept(app);
+  if (old) { inline.clear(); events.clear(); }
   model = fresh;
-  visible = new Visible(model);
-  visible.only(chosenServices());
+  plan = new Plan(model);
   grid.matches = null;
-  grid.show(model, visible);
+  choices.give(plan, model, null);
+  plan.update();
+  grid.show(model, plan);
   time.show(model);
-  const selected = old ? restore(old) : -1;
-  visible.update();
+  const opened = old ? restore(app, old) : [];
+  plan.update();
   correctClocks();
   grid.layout();
   if (old) scroller.scrollTop = old.scroll;
-  if (selected >= 0) app.open(selected);
+  for (const row of opened) app.open(row);
   if (old?.inGrid) grid.focus(grid.focused);
   grid.refresh();
-  if (old) views.draw();
-  page.querySelector("[data-skew]").hidden = !model.columns.skew;
+  choices.button("skew").hidden = !model.columns.skew;
+  choices.button("pairs").hidden = !model.pair.some((row) => row >= 0);
+  choices.button("folds").hidden = !model.repeats.length;
+  waiting(page, model);
   page.dataset.ready = String(model.count);
   performance.mark("spanboard-rows");
+  if (old) views.draw();
   requestAnimationFrame(() => setTimeout(() => time.picture(), 0));
 }
 
@@ -155,7 +248,7 @@ function reload() {
     try {
       while (stale) {
         stale = false;
-        await Promise.all([load(), head()]);
+        await Promise.all([load(), head(page, choices)]);
         finder.again();
       }
     } catch (problem) {
@@ -166,91 +259,77 @@ function reload() {
   })();
 }
 
-/** The parts of the page that the server writes: figures, sentences, legend. */
-async function head() {
-  const fresh = await freshPage();
-  const chosen = new Set(chosenServices());
-  for (const name of ["[data-facts]", "[data-title]", "[data-legend-list]"]) {
-    const found = fresh.querySelector(name);
-    if (found) page.querySelector(name)?.replaceChildren(...document.adoptNode(found).childNodes);
-  }
-  document.title = fresh.title;
-  for (const button of page.querySelectorAll("[data-legend]")) button.setAttribute("aria-pressed", String(chosen.has(button.dataset.legend)));
-}
-
 function fault(problem) {
   scroller.querySelector(".grid-state")?.remove();
   scroller.prepend(el("p", { class: "grid-state failed", role: "alert", text: text("failedPayload", { text: problem.message }) }));
 }
 
-function growth(message) {
-  const badge = page.querySelector("[data-growth]");
-  badge.hidden = false;
-  page.querySelector("[data-so-far]")?.toggleAttribute("hidden", !message.growing);
-  const [kind, words] = message.growing ? ["ok", "growing"] : message.complete ? ["", "complete"] : ["warn", "incomplete"];
-  badge.className = `badge ${kind}`;
-  badge.replaceChildren(...(message.growing ? [el("span", { class: "dot" })] : []), text(words));
-}
-
 function correctClocks() {
-  const corrected = page.querySelector("[data-skew]").getAttribute("aria-pressed") === "true";
-  model.drawn = corrected ? model.corrected : model.start;
+  model.drawn = choices.pressed("skew") ? model.corrected : model.start;
 }
 
-function chooseServices() {
-  visible.only(chosenServices());
-  grid.layout();
-  grid.refresh();
-}
-
-function showCritical(shown) {
-  page.querySelector("[data-critical]").setAttribute("aria-pressed", String(shown));
-  page.classList.toggle("no-critical", !shown);
-}
-
-/** What the address asks for, once the rows are there. */
-async function applyState() {
-  if (state.from && state.to) time.set(fromUs(state.from, model), fromUs(state.to, model), false);
-  if (state.critical === "0") showCritical(false);
-  if (state.svcFilter) {
-    const names = decodeServices(serviceNames(), state.svcFilter);
+/** Bring the page to what the address says: at first, and on back and forward. */
+async function apply(state, first) {
+  applying = true;
+  try {
+    choices.read(state);
+    const names = state.svcFilter ? decodeServices(serviceNames(), state.svcFilter) : [];
     if (!names) toast(text("filterIgnored"));
-    for (const button of page.querySelectorAll("[data-legend]")) button.setAttribute("aria-pressed", String(names?.includes(button.dataset.legend) ?? false));
-    chooseServices();
-  }
-  if (state.collapsed === "all") app.all(true);
-  else if (state.collapsed && model.header.ids) {
-    for (const id of state.collapsed.split(".")) {
-      const row = model.header.ids.indexOf(id);
-      if (row >= 0 && model.subtree[row] > 1) visible.collapsed[row] = 1;
+    choices.chooseServices(names ?? []);
+    plan.collapsed.fill(0);
+    if (state.collapsed === "all") plan.all(true);
+    else if (state.collapsed && model.header.ids) {
+      const closed = new Set(state.collapsed.split("."));
+      model.header.ids.forEach((id, row) => { if (closed.has(id) && model.subtree[row] > 1) plan.collapsed[row] = 1; });
     }
-    visible.update();
-    grid.layout();
-    grid.refresh();
+    plan.root = await rowOf(state.root);
+    rootId = plan.root < 0 ? "" : state.root;
+    app.choose();
+    app.rooted();
+    if (state.from && state.to) time.set(fromUs(state.from, model), fromUs(state.to, model), false);
+    else time.fit(false);
+    if (finder.wanted !== state.uiFind) finder.set(state.uiFind);
+    await applySpans(state, first);
+  } finally {
+    applying = false;
   }
-  let chosen = await rowOf(state.span);
-  if (chosen < 0 && /^[0-9a-f]{16}$/i.test(state.uiFind)) chosen = await rowOf(state.uiFind.toLowerCase());
-  if (chosen >= 0) app.go(chosen);
-  if (state.uiFind) finder.set(state.uiFind);
+}
+
+async function applySpans(state, first) {
+  const wanted = [];
+  for (const id of state.span ? state.span.split(".").slice(0, 20) : []) wanted.push(await rowOf(id));
+  const rows = wanted.filter((row) => row >= 0);
+  if (first && !rows.length && /^[0-9a-f]{16}$/i.test(state.uiFind)) {
+    const row = await rowOf(state.uiFind.toLowerCase());
+    if (row >= 0) rows.push(row);
+  }
+  inline.clear();
+  if (!rows.length) { panel.close(); grid.select(-1); return; }
+  for (const row of choices.inline ? rows : rows.slice(0, 1)) {
+    app.reveal(row);
+    await app.open(row);
+  }
 }
 
 async function start() {
   try {
+    choices.read(readState());
     await load();
   } catch (problem) {
     fault(problem);
     throw problem;
   }
-  await applyState();
+  await apply(readState(), true);
   listen(app, page);
   views.start();
   wire();
+  addEventListener("popstate", () => apply(readState(), false));
   if (urls.live) {
     connect(urls.live, {
       onReset: (message) => { if (message.version && message.version !== model.header.version) reload(); },
       onDiff: (message) => {
-        growth(message);
-        if (message.version !== model.header.version) reload();
+        badge(page, message);
+        if (message.version !== model.header.version || message.growing !== model.header.growing) reload();
       },
     });
   }
@@ -260,32 +339,25 @@ function wire() {
   const on = (name, action) => page.querySelector(`[data-${name}]`)?.addEventListener("click", action);
   on("expand", () => app.all(false));
   on("collapse", () => app.all(true));
+  on("expand-one", () => app.level(true));
+  on("collapse-one", () => app.level(false));
   on("zoom-in", () => time.zoom(0.5));
   on("zoom-out", () => time.zoom(2));
   on("zoom-fit", () => time.fit());
-  const critical = page.querySelector("[data-critical]");
-  critical.addEventListener("click", () => {
-    showCritical(critical.getAttribute("aria-pressed") !== "true");
-    app.remember();
-  });
-  const skew = page.querySelector("[data-skew]");
-  skew.addEventListener("click", () => {
-    skew.setAttribute("aria-pressed", String(skew.getAttribute("aria-pressed") !== "true"));
-    correctClocks();
-    grid.refresh();
-    time.picture();
-  });
+  on("rooted", () => app.reroot(-1));
   page.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-row]");
-    if (link) { event.preventDefault(); app.go(Number(link.dataset.row)); }
+    if (link) { event.preventDefault(); follow(link); }
     const chip = event.target.closest("[data-legend]");
     if (chip) {
       chip.setAttribute("aria-pressed", String(chip.getAttribute("aria-pressed") !== "true"));
-      chooseServices();
-      app.remember();
+      app.chosen("services");
     }
   });
   page.querySelector("[data-copy]")?.addEventListener("click", (event) => copy(event.currentTarget.dataset.copy));
+  const changed = () => { grid.measure(); grid.refresh(); time.ticks(); };
+  resizable(page.querySelector("[data-resize-name]"), page, "--name", { least: 200, most: 640, start: 396, changed });
+  resizable(page.querySelector("[data-resize-panel]"), page, "--panel", { least: 320, most: 560, start: 384, grows: -1, changed });
   scroller.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -294,6 +366,13 @@ function wire() {
     time.zoom(event.deltaY > 0 ? 1.25 : 0.8, time.from + (time.to - time.from) * share);
   }, { passive: false });
   shareDialog();
+}
+
+/** A sentence of the summary: its first span opens, all of them are lit. */
+function follow(link) {
+  const rows = (link.dataset.lit ?? "").split(" ").filter(Boolean).map(Number);
+  grid.lit = rows.length > 1 ? new Set(rows) : null;
+  app.go(Number(link.dataset.row));
 }
 
 start();

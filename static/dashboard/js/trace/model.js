@@ -1,4 +1,6 @@
-// The trace in the browser: columns, and which rows are visible.
+// The trace in the browser: columns and what follows from them.
+
+import { readMissing, readPairs, readRepeats } from "./answers.js";
 
 const ERROR = 1;
 
@@ -32,6 +34,7 @@ export function makeModel({ header, columns }) {
   for (let row = 0; row < count; row += 1) place[row] = siblings[parent[row] + 1] += 1;
   // Drawn starts: raw ones moved by clock-skew correction.
   const drawn = columns.skew ? start.map((value, row) => value + columns.skew[row]) : start;
+  let longest = null;
   const critical = new Map();
   for (let i = 0; i < columns.criticalRow.length; i += 1) {
     const row = columns.criticalRow[i];
@@ -49,63 +52,24 @@ export function makeModel({ header, columns }) {
     operation: (row) => header.operations[columns.operation[row]],
     version: (row) => header.versions[columns.version[row]],
     end: (row) => start[row] + columns.duration[row],
+    pair: readPairs(columns, count, parent),
+    ...readRepeats(columns, count),
+    missing: readMissing(header, columns),
+    longest: () => (longest ??= longestBelow(columns.duration, parent)),
+    rootOf(row) {
+      let at = row;
+      while (parent[at] >= 0) at = parent[at];
+      return at;
+    },
   };
 }
 
-/** Which rows show, given collapsed rows and chosen services. */
-export class Visible {
-  constructor(model) {
-    this.model = model;
-    this.collapsed = new Uint8Array(model.count);
-    this.rows = new Uint32Array(model.count);
-    this.place = new Int32Array(model.count);
-    this.services = null;
-    this.foldable = 0;
-    for (let row = 0; row < model.count; row += 1) if (model.subtree[row] > 1 && model.parent[row] >= 0) this.foldable += 1;
-    this.update();
+/** The longest duration in each row's subtree. */
+function longestBelow(duration, parent) {
+  const longest = Float64Array.from(duration);
+  for (let row = longest.length - 1; row > 0; row -= 1) {
+    const above = parent[row];
+    if (above >= 0 && longest[row] > longest[above]) longest[above] = longest[row];
   }
-
-  update() {
-    const { count, subtree, columns } = this.model;
-    this.place.fill(-1);
-    let n = 0;
-    for (let row = 0; row < count;) {
-      if (!this.services || this.services.has(columns.service[row])) {
-        this.place[row] = n;
-        this.rows[n] = row;
-        n += 1;
-      }
-      row += this.collapsed[row] ? subtree[row] : 1;
-    }
-    this.length = n;
-  }
-
-  toggle(row, closed = !this.collapsed[row]) {
-    this.collapsed[row] = closed ? 1 : 0;
-    this.update();
-  }
-
-  all(closed) {
-    const { count, subtree, parent } = this.model;
-    for (let row = 0; row < count; row += 1) this.collapsed[row] = closed && subtree[row] > 1 && parent[row] >= 0 ? 1 : 0;
-    this.update();
-  }
-
-  /** Show only spans of these services; an empty list shows all. */
-  only(names) {
-    const { services } = this.model.header;
-    this.services = names.length ? new Set(services.flatMap(([name], i) => (names.includes(name) ? [i] : []))) : null;
-    this.update();
-  }
-
-  /** Open everything above a row; true when something changed. */
-  reveal(row) {
-    let changed = false;
-    for (let above = this.model.parent[row]; above >= 0; above = this.model.parent[above]) {
-      if (this.collapsed[above]) { this.collapsed[above] = 0; changed = true; }
-    }
-    if (this.services && !this.services.has(this.model.columns.service[row])) { this.services = null; changed = true; }
-    if (changed) this.update();
-    return changed;
-  }
+  return longest;
 }

@@ -2,7 +2,7 @@
 
 // The views beside the waterfall; each uses some of these.
 const VIEW_NAMES = ["view", "by", "then", "order", "svc", "op", "q", "failed", "mode", "at", "tags", "path"];
-const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "critical", ...VIEW_NAMES];
+const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "critical", "pairs", "folds", "only", "root", "sort", "least", "detail", ...VIEW_NAMES];
 const MAX_COLLAPSED = 60; // longer lists stay out of the address
 
 /** The state that the address holds. */
@@ -90,10 +90,10 @@ export function rowsOf(model, names) {
 }
 
 /** Collapsed rows for the address: "all", ids, or nothing where they are too many. */
-export function encodeCollapsed(model, visible) {
+export function encodeCollapsed(model, plan) {
   const rows = [];
-  for (let row = 0; row < model.count; row += 1) if (visible.collapsed[row]) rows.push(row);
+  for (let row = 0; row < model.count; row += 1) if (plan.collapsed[row]) rows.push(row);
   if (!rows.length) return "";
-  if (rows.length === visible.foldable) return "all";
+  if (rows.length === plan.foldable) return "all";
   return rows.length <= MAX_COLLAPSED && model.header.ids ? rows.map((row) => model.header.ids[row]).join(".") : "";
 }
