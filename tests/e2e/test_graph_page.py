@@ -57,6 +57,13 @@ def large() -> Iterator[RunningSpanboard]:
     running.stop()
 
 
+@pytest.fixture(scope="module")
+def thousand() -> Iterator[RunningSpanboard]:
+    running = started(1_000, 1)
+    yield running
+    running.stop()
+
+
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """A page that fails the test on any script error."""
@@ -257,11 +264,77 @@ def test_dots_run_only_where_motion_is_wanted(
     page = context.new_page()
     open_graph(page, fifty)
     if moving:
-        page.wait_for_selector('[data-dots][data-running="true"][data-dots]')
-        page.wait_for_function(
-            "Number(document.querySelector('canvas.dots').dataset.dots) > 0"
+        page.wait_for_selector('[data-dots][data-running="true"]')
+        page.wait_for_selector(
+            'canvas.dots[data-dots]:not([data-dots="0"], [data-dots=""])'
         )
     assert page.locator("canvas.dots").get_attribute("data-running") == (
         "true" if moving else "false"
     )
     context.close()
+
+
+def test_one_service_of_a_thousand_in_three_actions(page: Any, thousand: Any) -> None:
+    open_graph(page, thousand)
+    assert page.locator(".service-node.group").count() == 12
+    shown, overlaps = page.evaluate(OVERLAPS, ".service-node")
+    assert (shown, overlaps) == (page.locator(".service-node").count(), 0)
+    system = BigSystem(1_000)
+    wanted = "risk-quota-3"
+    near = {e[0] for e in system.edges if e[1] == wanted} | {
+        e[1] for e in system.edges if e[0] == wanted
+    }
+    page.keyboard.press("/")  # one
+    page.keyboard.type(wanted)  # two
+    page.wait_for_selector(".service-node.group.found")
+    page.keyboard.press("Enter")  # three
+    page.wait_for_selector(f'.service-node[data-service="{wanted}"]')
+    shown = page.locator(".service-node").evaluate_all(
+        "all => all.map(e => e.dataset.service)"
+    )
+    assert set(shown) >= near | {wanted}
+    assert page.locator(f'[data-service="{wanted}"]').get_attribute("aria-pressed")
+    page.wait_for_selector("[data-chosen]:not([hidden])")
+    # More hops, and back to all.
+    page.get_by_label("Hops to callees").select_option("3")
+    page.wait_for_url("**down=3**")
+    until(lambda: page.locator(".service-node").count() > len(shown), "more services")
+    page.get_by_role("button", name="All services", exact=True).click()
+    page.wait_for_selector(".service-node.group")
+
+
+def test_a_group_opens_and_closes_by_keys(page: Any, thousand: Any) -> None:
+    open_graph(page, thousand)
+    page.locator('.service-node[data-service="group:risk"]').focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**open=risk**")
+    page.wait_for_selector(".group-box")
+    assert page.locator('.service-node[data-service^="risk-"]').count() > 60
+    shown, overlaps = page.evaluate(OVERLAPS, ".service-node .name")
+    assert shown > 10
+    assert overlaps == 0
+    page.go_back()
+    page.wait_for_selector('.service-node[data-service="group:risk"]')
+    page.go_forward()
+    page.wait_for_selector(".group-box")
+    page.locator("[data-stage]").focus()
+    page.keyboard.press("Escape")
+    page.wait_for_selector('.service-node[data-service="group:risk"]')
+
+
+def test_expressions_find_and_hide_and_tell_what_is_wrong(
+    page: Any, fifty: Any
+) -> None:
+    open_graph(page, fifty)
+    page.keyboard.press("/")
+    page.keyboard.type("errors > 5%")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**find=errors**")
+    page.wait_for_selector(".service-node.dim")
+    counted = page.locator("[data-find-count]").inner_text()
+    assert "edges" in counted
+    page.get_by_role("button", name="Hide rest").click()
+    page.wait_for_url("**hide=not**")
+    until(lambda: page.locator(".service-node").count() < 50, "fewer services")
+    page.go_back()
+    until(lambda: page.locator(".service-node").count() > 50, "all services")

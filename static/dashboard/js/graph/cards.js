@@ -29,8 +29,7 @@ const SIGNS = { added: "+", gone: "−", changed: "≠" };
 function facts(node) {
   const made = el("span", { class: "facts" });
   const words = [];
-  if (node.members) words.push(text("members", { n: node.members }));
-  else if (node.virtual) words.push(node.kind_text);
+  if (node.virtual) words.push(node.kind_text);
   if (node.calls) words.push(node.rate_text);
   made.append(words.join(" · "));
   if (node.errors && node.error_share >= 0.001) made.append(" · ", el("span", { class: "failed", text: text("fails", { share: node.error_text }) }));
@@ -38,7 +37,7 @@ function facts(node) {
 }
 
 function fill(card, node, detail, state) {
-  const name = el("span", { class: "name" }, state && SIGNS[state] ? el("b", { class: `state-sign ${state}`, text: `${SIGNS[state]} ` }) : null, node.label);
+  const name = el("span", { class: "name" }, state && SIGNS[state] ? el("b", { class: `state-sign ${state}`, text: `${SIGNS[state]} ` }) : null, node.label, node.members ? el("span", { class: "count", text: node.members }) : null);
   if (detail === "circle") { card.replaceChildren(name); return; }
   const parts = [];
   if (detail === "full") parts.push(ring(node));

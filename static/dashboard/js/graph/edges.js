@@ -1,6 +1,7 @@
 // Edges as Plotly traces: one line trace per look, one marker trace for all arrow heads.
 
 const QUIET = 0.14;
+const FAINT = 0.25;
 /** A width changes only when the rate has left this share around the drawn one. */
 const HOLD = 0.25;
 
@@ -28,6 +29,7 @@ export class Looks {
   of(data, marks, detail) {
     const busiest = Math.max(...data.edges.map((edge) => edge.rate), 1e-9);
     this.busiest = !this.busiest || Math.abs(Math.log(busiest / this.busiest)) > HOLD ? busiest : this.busiest;
+    const dense = data.edges.length > data.nodes.length * 4;
     return data.edges.map((edge) => {
       let rate = this.rates.get(edge.id);
       if (rate === undefined || Math.abs(Math.log((edge.rate || 1e-6) / (rate || 1e-6))) > HOLD) {
@@ -40,7 +42,9 @@ export class Looks {
       if (marks.states && !state) color = "var(--edge)";
       if (marks.drawn?.has(edge.id)) color = marks.drawn.get(edge.id) ? "var(--error)" : "var(--accent)";
       const quiet = Boolean(marks.loud && !marks.loud(edge));
-      return { edge, width, dash, color, quiet, key: `${width.toFixed(1)}|${dash}|${color}|${quiet}` };
+      // Among very many edges the rare ones step back, unless something is wrong with them.
+      const faint = !marks.loud && dense && color === "var(--edge)" && rate < this.busiest * 0.1;
+      return { edge, width, dash, color, quiet, faint, key: `${width.toFixed(1)}|${dash}|${color}|${quiet}|${faint}` };
     });
   }
 }
@@ -75,11 +79,11 @@ export function edgeTraces(looks, curves, halo) {
   const lines = new Map();
   const heads = { x: [], y: [], angle: [], size: [], color: [], opacity: [] };
   // Quiet ones first, so that what matters lies above them.
-  for (const { edge, width, dash, color, quiet, key } of [...looks].sort((a, b) => b.quiet - a.quiet)) {
+  for (const { edge, width, dash, color, quiet, faint, key } of [...looks].sort((a, b) => b.quiet - a.quiet)) {
     const points = curves.get(edge.id);
     if (!points) continue;
     const size = (many ? 5 : 8) + width * 1.5;
-    if (!lines.has(key)) lines.set(key, { width, dash, color, quiet, flat: [] });
+    if (!lines.has(key)) lines.set(key, { width, dash, color, quiet, faint, flat: [] });
     shaft(points, size * 0.6, lines.get(key).flat);
     const last = points.length - 2;
     const [dx, dy] = [points[last] - points[last - 2], points[last + 1] - points[last - 1]];
@@ -89,12 +93,12 @@ export function edgeTraces(looks, curves, halo) {
     heads.angle.push((Math.atan2(dx, -dy) * 180) / Math.PI);
     heads.size.push(size);
     heads.color.push(color);
-    heads.opacity.push(quiet ? QUIET : 1);
+    heads.opacity.push(quiet ? QUIET : faint ? FAINT * 1.6 : 1);
   }
   const plain = { type: "scatter", hoverinfo: "skip" };
-  const traces = [...lines.values()].map(({ width, dash, color, quiet, flat }) => ({
+  const traces = [...lines.values()].map(({ width, dash, color, quiet, faint, flat }) => ({
     ...plain, mode: "lines", ...split(flat), line: { width, dash, color, simplify: false }, connectgaps: false,
-    opacity: quiet ? QUIET : many && color === "var(--edge)" ? 0.4 : 1,
+    opacity: quiet ? QUIET : faint ? FAINT : many && color === "var(--edge)" ? 0.4 : 1,
   }));
   if (halo && curves.has(halo)) {
     traces.unshift({ ...plain, mode: "lines", ...split(curves.get(halo)), line: { width: 14, color: "var(--accent)" }, opacity: 0.3 });

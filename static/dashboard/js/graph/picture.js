@@ -42,7 +42,7 @@ export class Picture {
     this.shape = shape;
     if (fit || (moved && this.view.auto)) this.view.fit();
     else {
-      if (moved) this.grid = grid(data.nodes, this.room());
+      if (moved) this.grid = grid(data, this.room());
       this.render();
     }
   }
@@ -69,7 +69,7 @@ export class Picture {
 
   sizeOf() {
     if (!this.data?.nodes.length || !this.stage.clientWidth) return null;
-    this.grid = grid(this.data.nodes, this.room());
+    this.grid = grid(this.data, this.room());
     const { width, height } = arrange(this.data.nodes, this.grid, this.grid.fit);
     return { fit: this.grid.fit, width, height };
   }
@@ -125,10 +125,11 @@ export class Picture {
 
   /** Boxes around the members of open groups. */
   drawGroups() {
-    const { origin, step } = this.layout;
     this.boxes.replaceChildren(...this.data.groups.filter((group) => group.open).map((group) => {
       const made = el("div", { class: "group-box" }, el("span", { text: group.label }));
-      const values = { left: origin.x + group.x0 * step.x, top: origin.y + group.y0 * step.y, width: (group.x1 - group.x0 + 1) * step.x, height: (group.y1 - group.y0 + 1) * step.y };
+      const [left, top] = this.layout.spot(group.x0, group.y0);
+      const [right, bottom] = this.layout.spot(group.x1, group.y1);
+      const values = { left, top, width: right - left, height: bottom - top };
       for (const [name, value] of Object.entries(values)) made.style.setProperty(name, `${value}px`);
       return made;
     }));

@@ -6,7 +6,8 @@ const COLUMN = 258;
 const MARGIN = { left: 20, right: 20, top: 30, bottom: 52 };
 
 /** The grid of a set of nodes: its bounds and the steps that suit a stage. */
-export function grid(nodes, stage) {
+export function grid(data, stage) {
+  const { nodes } = data;
   const cards = nodes.length <= MAX_CARDS;
   const left = Math.min(...nodes.map((node) => node.x));
   const top = Math.min(...nodes.map((node) => node.y));
@@ -14,8 +15,9 @@ export function grid(nodes, stage) {
   const rows = Math.max(...nodes.map((node) => node.y)) - top + 1;
   const lines = Math.max(...nodes.map((node) => node.versions.length));
   const full = CARD.height + lines * CARD.line;
-  const step = cards ? { x: COLUMN, y: Math.max(84, full + 26) } : { x: 170, y: 34 };
   const room = { width: Math.max(stage.width - MARGIN.left - MARGIN.right, 200), height: Math.max(stage.height - MARGIN.top - MARGIN.bottom, 150) };
+  if (rows === 1 && nodes.length > 6 && nodes.length <= 30 && data.edges.length > nodes.length * 2) return ellipse(data, room, full);
+  const step = cards ? { x: COLUMN, y: Math.max(84, full + 26) } : { x: 170, y: 34 };
   const fit = Math.min(cards ? 1.1 : 1.6, room.width / (columns * step.x), room.height / (rows * step.y));
   // What one direction leaves free is used, so that cards and labels get room.
   step.x = Math.min(step.x * 2, Math.max(step.x, room.width / (columns * fit)));
@@ -23,41 +25,62 @@ export function grid(nodes, stage) {
   return { cards, left, top, columns, rows, lines, full, step, fit };
 }
 
+/** A lump in which all call all has no direction: it stands on an ellipse. */
+function ellipse({ nodes }, room, full) {
+  const order = [...nodes].sort((a, b) => a.x - b.x);
+  const turn = new Map(order.map((node, i) => {
+    const angle = -Math.PI / 2 + (i / order.length) * 2 * Math.PI;
+    return [node.id, [0.5 + 0.5 * Math.cos(angle), 0.5 + 0.5 * Math.sin(angle)]];
+  }));
+  const wide = nodes.length > 16 ? 120 : 160;
+  return { cards: true, left: 0, top: 0, columns: 1, rows: 1, lines: 0, full, step: { x: room.width, y: room.height }, fit: 1, turn, wide };
+}
+
 /** How much a card shows where rows are so many pixels apart. */
 function detailOf(found, scale) {
   if (!found.cards) return "circle";
+  if (found.turn) return found.wide * scale >= 150 ? "full" : "medium";
   const pitch = found.step.y * scale;
   if (pitch >= found.full + 10 && found.step.x * scale >= 176) return "full";
   if (pitch >= CARD.medium + 6 && found.step.x * scale >= 110) return "medium";
   return "small";
 }
 
+/** The middle of a node in px of the layer. */
+function middle(node, found, step, width) {
+  const turned = found.turn?.get(node.id);
+  if (turned) return [MARGIN.left + width / 2 + turned[0] * (step.x - width), MARGIN.top + 30 + turned[1] * (step.y - 60)];
+  return [MARGIN.left + (node.x - found.left + 0.5) * step.x, MARGIN.top + (node.y - found.top + 0.5) * step.y];
+}
+
+/** The diameter of a circle: by the logarithm of its calls. */
+function diameter(node, busiest, pitch) {
+  const share = Math.max(0, 1 + Math.log10(Math.max(node.calls, 1) / busiest) / 3);
+  return Math.max(6, Math.min(34, Math.max(7, pitch * 0.95)) * (0.35 + 0.65 * share));
+}
+
 /** Boxes in pixels of the drawn layer at a scale. */
 export function arrange(nodes, found, scale) {
   const detail = detailOf(found, scale);
   const step = { x: found.step.x * scale, y: found.step.y * scale };
-  const width = detail === "circle" ? 0 : Math.max(56, Math.min(196, step.x - Math.max(30, step.x * 0.26)));
+  const width = found.turn ? found.wide * Math.min(scale, 1.2) : Math.max(56, Math.min(196, step.x - Math.max(26, step.x * 0.2)));
   const busiest = Math.max(...nodes.map((node) => node.calls), 1);
   const boxes = new Map();
   for (const node of nodes) {
-    const cx = MARGIN.left + (node.x - found.left + 0.5) * step.x;
-    const cy = MARGIN.top + (node.y - found.top + 0.5) * step.y;
-    let size = { width, height: CARD[detail] ?? CARD.height + node.versions.length * CARD.line };
-    if (detail === "circle") {
-      const most = Math.min(34, Math.max(7, step.y * 0.95));
-      const share = Math.max(0, 1 + Math.log10(Math.max(node.calls, 1) / busiest) / 4);
-      const d = Math.max(6, most * (0.4 + 0.6 * share));
-      size = { width: d, height: d };
-    }
+    const [cx, cy] = middle(node, found, step, width);
+    const d = detail === "circle" ? diameter(node, busiest, step.y) : 0;
+    const size = d ? { width: d, height: d } : { width, height: CARD[detail] ?? CARD.height + node.versions.length * CARD.line };
     boxes.set(node.id, { x: cx - size.width / 2, y: cy - size.height / 2, cx, cy, ...size });
   }
   return {
     detail,
     boxes,
     step,
+    free: Boolean(found.turn),
     width: MARGIN.left + MARGIN.right + found.columns * step.x,
     height: MARGIN.top + MARGIN.bottom + found.rows * step.y,
-    origin: { x: MARGIN.left - found.left * step.x, y: MARGIN.top - found.top * step.y },
+    /** A place of the grid in px of the layer. */
+    spot: (x, y) => [MARGIN.left + (x - found.left + 0.5) * step.x, MARGIN.top + (y - found.top + 0.5) * step.y],
   };
 }
 
@@ -92,6 +115,27 @@ function ports(data, layout) {
   return found;
 }
 
+function inside(box, x, y) {
+  return x > box.x - 2 && x < box.x + box.width + 2 && y > box.y - 2 && y < box.y + box.height + 2;
+}
+
+/** A bent line between two boxes anywhere, from border to border. */
+function chord(from, to) {
+  const [dx, dy] = [to.cx - from.cx, to.cy - from.cy];
+  const way = Math.hypot(dx, dy) || 1;
+  const bend = Math.min(40, way * 0.08);
+  const [mx, my] = [(from.cx + to.cx) / 2 - (dy / way) * bend, (from.cy + to.cy) / 2 + (dx / way) * bend];
+  const all = bezier([from.cx, from.cy], [mx, my], [mx, my], [to.cx, to.cy], 60);
+  const kept = [];
+  for (let i = 0; i < all.length; i += 2) if (!inside(from, all[i], all[i + 1]) && !inside(to, all[i], all[i + 1])) kept.push(all[i], all[i + 1]);
+  if (kept.length < 4) return all;
+  // Fewer points in the middle, the exact ones at the ends.
+  const thin = [];
+  const last = kept.length / 2 - 1;
+  for (let i = 0; i <= 10; i += 1) { const at = Math.round((i / 10) * last) * 2; thin.push(kept[at], kept[at + 1]); }
+  return Float64Array.from(thin);
+}
+
 /** The version line from which an edge of one version leaves, or nothing. */
 function versionPort(edge, node, box) {
   if (edge.pairs.length !== 1) return null;
@@ -113,6 +157,7 @@ export function curves(data, layout) {
       found.set(edge.id, bezier([cx - 14, y], [cx - 40, y - 34], [cx + 40, y - 34], [cx + 14, y - 1], steps));
       continue;
     }
+    if (layout.free) { found.set(edge.id, chord(from, to)); continue; }
     const node = data.byId.get(edge.caller);
     const line = layout.detail === "full" && node.versions.length ? versionPort(edge, node, from) : null;
     const a = [from.x + from.width, line ?? at.get(`caller\0${edge.id}`)];
