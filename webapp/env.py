@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
+T = TypeVar("T")
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
 
@@ -75,3 +78,28 @@ def env_secret(name: str, default: str = "") -> str:
                 f"{name}_FILE points at {path}, which can not be read: {problem}"
             ) from problem
     return env_str(name, default)
+
+
+def env_parsed(
+    name: str, parse: Callable[[str], tuple[T, ...]], *beginnings: str
+) -> tuple[T, ...]:
+    """What ``parse`` makes of the variable, or of the file that it names.
+
+    A text with one of the ``beginnings`` is the content itself.
+    """
+    content = place = env_str(name)
+    if not content:
+        return ()
+    where = name
+    if not content.startswith(beginnings):
+        where = f"{name} ({place})"
+        try:
+            content = Path(place).expanduser().read_text(encoding="utf-8")
+        except (OSError, ValueError) as problem:
+            raise ImproperlyConfigured(
+                f"{name} names the file {place}, which can not be read: {problem}"
+            ) from problem
+    try:
+        return parse(content)
+    except ValueError as problem:
+        raise ImproperlyConfigured(f"{where}: {problem}") from problem

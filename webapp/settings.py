@@ -10,7 +10,16 @@ from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from webapp.env import env_bool, env_float, env_int, env_list, env_secret, env_str
+from dashboard.analysis.link_patterns import read_patterns
+from webapp.env import (
+    env_bool,
+    env_float,
+    env_int,
+    env_list,
+    env_parsed,
+    env_secret,
+    env_str,
+)
 from webapp.static import digest_of
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -146,6 +155,7 @@ SPANBOARD_GROWING_SECONDS = env_float("SPANBOARD_GROWING_SECONDS", 10.0)
 SPANBOARD_SKEW_MAX_SECONDS = env_float("SPANBOARD_SKEW_MAX_SECONDS", 60.0)
 
 # How traces are shown
+SPANBOARD_LINK_PATTERNS = env_parsed("SPANBOARD_LINK_PATTERNS", read_patterns, "[", "{")
 SPANBOARD_REPEAT_LEAST = env_int("SPANBOARD_REPEAT_LEAST", 5)
 
 # What may come in

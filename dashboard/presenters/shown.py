@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.analysis.link_patterns import LinkPattern
 from dashboard.graph.slowness import Known, Operation
 from dashboard.traces.trace import Trace
 
@@ -22,6 +23,7 @@ class Shown:
     growing: bool
     complete: bool
     look_up: Callable[[Iterable[Operation]], Known | None] | None = None
+    patterns: tuple[LinkPattern, ...] = ()
 
     def known(self, operations: Iterable[Operation]) -> Known | None:
         """Stored durations of some operations, if there is anything to ask."""

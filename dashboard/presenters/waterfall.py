@@ -8,6 +8,7 @@ from django.conf import settings
 
 from dashboard.presenters import text
 from dashboard.presenters.colors import monogram, slots
+from dashboard.presenters.link_values import header_links
 from dashboard.presenters.sentences import sentences, trace_state
 from dashboard.presenters.shown import Shown
 from dashboard.traces.durations import format_duration_ns
@@ -50,6 +51,7 @@ def header(shown: Shown) -> dict[str, Any]:
         ],
         "state": trace_state(shown),
         "sentences": sentences(shown),
+        "links": header_links(shown),
     }
 
 
@@ -60,6 +62,7 @@ def payload_head(shown: Shown) -> dict[str, Any]:
         "repeat_least": settings.SPANBOARD_REPEAT_LEAST,
         "state": trace_state(shown),
         "sentences": sentences(shown),
+        "links": header_links(shown),
     }
 
 

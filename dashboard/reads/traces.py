@@ -21,6 +21,7 @@ from dashboard.traces.trace import Trace
 MAX_CHECKED = 5_000
 CHUNK = 200
 MAX_KEPT = 4
+MAX_ASKED = 500
 _kept: dict[tuple[int, int], tuple[Trace, dict[str, np.ndarray]]] = {}
 _kept_lock = threading.Lock()
 ORDERS = {
@@ -187,6 +188,13 @@ def find_record(trace_id: str, source: str = "") -> TraceRecord | None:
         .order_by(F("listed").desc(), "-span_count")
         .first()
     )
+
+
+def stored_ids(trace_ids: Iterable[str]) -> dict[str, str]:
+    """Of some trace ids those that are stored: the stored id by its key."""
+    keys = {trace_key(trace_id) for trace_id in list(trace_ids)[:MAX_ASKED]}
+    found = TraceRecord.objects.filter(trace_key__in=keys)
+    return dict(found.values_list("trace_key", "trace_id"))
 
 
 def load(record: TraceRecord) -> LoadedTrace:

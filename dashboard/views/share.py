@@ -25,7 +25,7 @@ from dashboard.reads.traces import find_record
 from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
-from dashboard.views.trace import binary, find_answer, page_context, span_answer
+from dashboard.views.trace import binary, find_answer, page_context
 
 
 def private(response: HttpResponse) -> HttpResponse:
@@ -144,13 +144,6 @@ def share_payload(request: HttpRequest, token: str) -> HttpResponse:
     head = {**payload_head(shown), "version": 0}
     body = build_payload(shown.trace, shown.extra, head)
     return private(binary(request, body, f'"s{link.snapshot_id}"'))
-
-
-@require_safe
-def share_span(request: HttpRequest, token: str, row: int) -> HttpResponse:
-    """Details of one row of the snapshot."""
-    link = link_or_404(token)
-    return private(span_answer(shown_of(link), bytes(link.snapshot.details), row))
 
 
 @require_safe

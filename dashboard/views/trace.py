@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import brotli
+from django.conf import settings
 from django.http import (
     Http404,
     HttpRequest,
@@ -24,7 +25,6 @@ from dashboard.models import TraceRecord
 from dashboard.presenters import waterfall
 from dashboard.presenters.payload import build_payload
 from dashboard.presenters.shown import Shown
-from dashboard.presenters.span_details import span_details
 from dashboard.presenters.strings import trace_strings
 from dashboard.presenters.trace_views import (
     VIEW_PARAMETERS,
@@ -37,7 +37,6 @@ from dashboard.reads.traces import find_record, load, load_whole
 from dashboard.sources.jaeger.export import to_jaeger_json
 from dashboard.sources.otlp.export import to_otlp_json
 from dashboard.sources.zipkin.export import to_zipkin_json
-from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
 
@@ -87,6 +86,7 @@ def shown_of(record: TraceRecord) -> Shown:
         growing=not record.settled,
         complete=record.settled and not record.orphan_count,
         look_up=partial(known_operations, record.source_id),
+        patterns=settings.SPANBOARD_LINK_PATTERNS,
     )
 
 
@@ -192,30 +192,6 @@ def record_or_404(trace_id: str) -> TraceRecord:
 def grown_text() -> str:
     """Why rows of an older version can not be told."""
     return _("The trace has grown since.")
-
-
-@require_safe
-def span(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
-    """Details of one row; ``v`` is the version that the page shows."""
-    record = record_or_404(trace_id)
-    wanted = request.GET.get("v", "")
-    if wanted and wanted != str(record.version):
-        return JsonResponse(
-            {"ok": False, "error": grown_text(), "status": 409}, status=409
-        )
-    return span_answer(shown_of(record), bytes(record.details), row)
-
-
-def span_answer(shown: Shown, details: bytes, row: int) -> HttpResponse:
-    """The JSON of one row, or 404."""
-    try:
-        raw = codec.read_detail(details, row)
-    except IndexError:
-        return JsonResponse(
-            {"ok": False, "error": _("There is no such span."), "status": 404},
-            status=404,
-        )
-    return JsonResponse(span_details(shown, row, raw))
 
 
 @require_safe
