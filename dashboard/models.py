@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -126,6 +128,11 @@ class Vocabulary(models.Model):
         return f"{self.service} {self.operation}"
 
 
+def fresh_revision() -> int:
+    """A number that no other write has: sums of them tell whether rows changed."""
+    return secrets.randbits(40)
+
+
 class RollupDelta(models.Model):
     """A change of the rollups, written in the ingest's transaction.
 
@@ -137,6 +144,7 @@ class RollupDelta(models.Model):
     first_minute = models.BigIntegerField()
     last_minute = models.BigIntegerField()
     overlap = models.BooleanField(default=False)
+    revision = models.BigIntegerField(default=fresh_revision)
     payload = models.BinaryField()
 
     class Meta:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import defaultdict
 
 from django.conf import settings
@@ -11,7 +10,7 @@ from django.utils import timezone
 
 from dashboard.graph.contribution import Contribution
 from dashboard.graph.tables import GROUP_OF
-from dashboard.models import RollupBlock, RollupDelta
+from dashboard.models import RollupBlock, RollupDelta, fresh_revision
 
 HOUR, DAY = 60, 1440
 FOLD_AT_ONCE = 2000
@@ -92,7 +91,7 @@ def _add_to(block: RollupBlock, more: Contribution) -> None:
     total.merge(more)
     if total:
         block.payload = total.to_bytes()
-        block.revision = secrets.randbits(40)
+        block.revision = fresh_revision()
         block.save()
     elif block.pk is not None:
         block.delete()

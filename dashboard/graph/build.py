@@ -206,7 +206,8 @@ class _Builder:
         pair_of = np.full(len(table), -1, np.int64)
         pairs: dict[tuple[str, str, str, str], int] = {}
         counts = table.totals().count
-        callers, callees = [], []
+        callers: list[int] = []
+        callees: list[int] = []
         for n, ends in self.ends.items():
             sides = []
             for side, which in ((ends.caller, "caller"), (ends.callee, "callee")):
@@ -222,11 +223,11 @@ class _Builder:
                 graph.add_edge(
                     caller,
                     callee,
-                    **{a.ROW: graph.number_of_edges(), a.ASYNC: False, a.PAIRS: []},
+                    **{a.ROW: len(callers), a.ASYNC: False, a.PAIRS: []},
                 )
                 callers.append(self.number[caller])
                 callees.append(self.number[callee])
-            edge: dict[str, Any] = graph.edges[caller, callee]
+            edge: dict[str, Any] = graph.succ[caller][callee]
             edge_of[n] = edge[a.ROW]
             edge[a.ASYNC] = edge[a.ASYNC] or ends.asynchronous
             if self.level == "service":
@@ -235,7 +236,7 @@ class _Builder:
         for (caller, callee, one, other), row in pairs.items():
             graph.edges[caller, callee][a.PAIRS].append((one, other, row))
         totals = table.totals()
-        graph.graph[a.EDGE_SUMS] = totals.grouped(edge_of, graph.number_of_edges())
+        graph.graph[a.EDGE_SUMS] = totals.grouped(edge_of, len(callers))
         graph.graph[a.PAIR_SUMS] = totals.grouped(pair_of, len(pairs))
         self.callers = np.array(callers, np.int64)
         self.callees = np.array(callees, np.int64)

@@ -90,11 +90,12 @@ def communities(shape: Shape) -> Mapping[str, str]:
     graph = nx.Graph()
     graph.add_nodes_from(nodes)
     graph.add_edges_from(edges)
-    alone = [name for name in nodes if not graph.degree(name)]
+    degree = dict(graph.degree())
+    alone = [name for name in nodes if not degree[name]]
     graph.remove_nodes_from(alone)
     found = dict.fromkeys(alone, NONE)
-    for members in nx.community.louvain_communities(graph, seed=1):
-        title = min(members, key=lambda name: (-graph.degree(name), name))
+    for members in nx.community.louvain_communities(graph, seed=1, threshold=1e-4):
+        title = min(members, key=lambda name: (-degree[name], name))
         found.update(dict.fromkeys(members, title))
     return found
 
@@ -138,20 +139,21 @@ def quotient(
         if result.nodes[name][a.KIND] == "group" and len(spaces) == 1:
             result.nodes[name][a.NAMESPACE] = spaces.pop()
     edge_of = np.full(len(graph.graph[a.EDGE_SUMS]), -1, np.int64)
+    made_edges = 0
     for u, v, edge in graph.edges(data=True):
         caller, callee = shown[u], shown[v]
         inside = caller == callee
         if inside and (u != v or caller != u) and not self_calls:
             continue
         if not result.has_edge(caller, callee):
-            row = result.number_of_edges()
             whole = caller == u and callee == v
             pairs = edge[a.PAIRS] if whole else []
             result.add_edge(
                 caller,
                 callee,
-                **{a.ROW: row, a.ASYNC: False, a.PAIRS: pairs, a.INNER: 0},
+                **{a.ROW: made_edges, a.ASYNC: False, a.PAIRS: pairs, a.INNER: 0},
             )
+            made_edges += 1
         made = result.edges[caller, callee]
         edge_of[edge[a.ROW]] = made[a.ROW]
         made[a.ASYNC] = made[a.ASYNC] or edge[a.ASYNC]
@@ -159,7 +161,7 @@ def quotient(
     nodes: Measures = graph.graph[a.NODE_SUMS]
     edges: Measures = graph.graph[a.EDGE_SUMS]
     result.graph[a.NODE_SUMS] = nodes.grouped(node_of, len(number))
-    result.graph[a.EDGE_SUMS] = edges.grouped(edge_of, result.number_of_edges())
+    result.graph[a.EDGE_SUMS] = edges.grouped(edge_of, made_edges)
     return result
 
 

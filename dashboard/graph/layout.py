@@ -9,6 +9,7 @@ from functools import lru_cache
 from threading import Lock
 
 import networkx as nx
+import numpy as np
 
 from dashboard.graph.groups import Shape
 
@@ -22,6 +23,8 @@ Sizes = Mapping[str, tuple[float, float]]  # columns and rows that a node takes
 ONE = (1.0, 1.0)
 GAP = 0.4  # rows between parts that are not connected
 QUICK_ABOVE = 120  # nodes; with more the layouter leaves its slowest step out
+PLAIN_ABOVE = 500  # edges; with more its order is no better than the plain one
+SWEEPS = 8
 KEEP_SHARE = 0.7  # of the nodes must stay in their columns to keep a picture
 _remembered: OrderedDict[Hashable, Positions] = OrderedDict()
 _lock = Lock()
@@ -48,6 +51,13 @@ def place(shape: Shape, view: Hashable = None) -> Positions:
         while len(_remembered) > MAX_REMEMBERED:
             _remembered.popitem(last=False)
     return found
+
+
+def forget_layouts() -> None:
+    """Drop all that is kept of pictures."""
+    _columns_of.cache_clear()
+    with _lock:
+        _remembered.clear()
 
 
 Parts = tuple[tuple[tuple[str, ...], ...], ...]  # parts, columns, names
@@ -124,11 +134,28 @@ def _layers(graph: nx.DiGraph) -> tuple[tuple[str, ...], ...]:
 
 
 def _columns(graph: nx.DiGraph) -> dict[str, int]:
-    """Longest distance from a root, calls that close a cycle left out.
+    """The column of each node: the longest way from a root.
 
-    So the members of a cycle stand side by side, not in one column.
+    Calls that close a cycle are left out, so its members stand side by side. Where
+    nearly everything calls everything that way would be one long line: then a
+    node's column is its level in the least-squares sense.
     """
+    order, back = _order(graph)
     found: dict[str, int] = {}
+    for name in order:
+        above = [
+            found[other] + 1
+            for other in graph.predecessors(name)
+            if (other, name) not in back
+        ]
+        found[name] = max(above, default=0)
+    if max(found.values()) < max(10, 2 * len(found) ** 0.5):
+        return found
+    return _levels(graph)
+
+
+def _order(graph: nx.DiGraph) -> tuple[list[str], set[tuple[str, str]]]:
+    """Callers before callees, and the calls left out since they close a cycle."""
     state: dict[str, int] = {}
     order: list[str] = []
     back: set[tuple[str, str]] = set()
@@ -146,24 +173,45 @@ def _columns(graph: nx.DiGraph) -> dict[str, int]:
                     work.append((other, iter(sorted(graph.successors(other)))))
                     break
                 if state[other] == 1:
-                    back.add((name, other))  # closes a cycle
+                    back.add((name, other))
             else:
                 state[name] = 2
                 order.append(name)
                 work.pop()
-    for name in reversed(order):
-        above = [
-            found[other] + 1
-            for other in graph.predecessors(name)
-            if (other, name) not in back
-        ]
-        found[name] = max(above, default=0)
-    return found
+    order.reverse()
+    return order, back
+
+
+def _levels(graph: nx.DiGraph) -> dict[str, int]:
+    """Levels for which the callees of all are nearest to one below their callers."""
+    names = sorted(graph.nodes)
+    number = {name: n for n, name in enumerate(names)}
+    laplacian = np.zeros((len(names), len(names)))
+    imbalance = np.zeros(len(names))
+    for caller, callee in graph.edges:
+        u, v = number[caller], number[callee]
+        laplacian[u, u] += 1
+        laplacian[v, v] += 1
+        laplacian[u, v] -= 1
+        laplacian[v, u] -= 1
+        imbalance[u] -= 1
+        imbalance[v] += 1
+    laplacian[0] += 1  # one of many solutions: that whose levels add up to 0
+    level = np.linalg.solve(laplacian, imbalance)
+    # A graph that is all circles has no direction; then it is spread by its order.
+    wanted = max(2.0, (0.75 * len(names)) ** 0.5)
+    if np.ptp(level) < wanted - 1:
+        level = np.argsort(np.argsort(level, kind="stable")) * wanted / len(names)
+        return {name: int(level[n]) for name, n in number.items()}
+    whole = np.rint(level - level.min()).astype(int)
+    used = {value: n for n, value in enumerate(sorted(set(whole.tolist())))}
+    return {name: used[int(whole[n])] for name, n in number.items()}
 
 
 def _sugiyama(graph: nx.DiGraph) -> dict[str, float]:
     """Order across the columns by the Rust layouter, or nothing."""
-    if fast_sugiyama is None or graph.number_of_edges() == 0:
+    edges = graph.number_of_edges()
+    if fast_sugiyama is None or not 0 < edges <= PLAIN_ABOVE:
         return {}
     quick = graph.number_of_nodes() > QUICK_ABOVE
     options = (
@@ -178,20 +226,21 @@ def _sugiyama(graph: nx.DiGraph) -> dict[str, float]:
 
 
 def _barycentres(graph: nx.DiGraph, layers: list[list[str]]) -> list[list[str]]:
-    """Four sweeps of the barycentre rule."""
-    for sweep in range(4):
-        forward = sweep % 2 == 0
-        for layer in layers if forward else reversed(layers):
-            at = {name: i for found in layers for i, name in enumerate(found)}
-            near = graph.predecessors if forward else graph.successors
+    """Sweeps of the barycentre rule, to the right and back."""
+    layers = [list(layer) for layer in layers]
+    at = {name: i - len(layer) / 2 for layer in layers for i, name in enumerate(layer)}
+    for sweep in range(SWEEPS):
+        near = graph.pred if sweep % 2 == 0 else graph.succ
+        for layer in layers if sweep % 2 == 0 else reversed(layers):
             middle = {
-                name: sum(at[other] for other in near(name))
-                / max(len(list(near(name))), 1)
-                if any(True for _ in near(name))
+                name: sum(at[other] for other in near[name]) / len(near[name])
+                if near[name]
                 else at[name]
                 for name in layer
             }
             layer.sort(key=lambda name: (middle[name], name))
+            for i, name in enumerate(layer):
+                at[name] = i - len(layer) / 2
     return layers
 
 

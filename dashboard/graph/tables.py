@@ -91,6 +91,13 @@ class Adder:
         self.index: dict[str, dict[bytes, int]] = {}
         self.frames: dict[str, list[tuple[Int64, Frame]]] = {}
 
+    def copy(self) -> Adder:
+        """Another one that goes on from here."""
+        other = Adder()
+        other.index = {level: dict(index) for level, index in self.index.items()}
+        other.frames = {level: list(found) for level, found in self.frames.items()}
+        return other
+
     def add(self, frames: Mapping[str, Frame]) -> None:
         """Add the frames of one block."""
         for level, frame in frames.items():

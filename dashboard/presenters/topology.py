@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import networkx as nx
 import numpy as np
+from django.utils.translation import get_language
 
 from dashboard.graph import attributes as a
 from dashboard.graph.build import build_graph, focus, levels_for
 from dashboard.graph.expression import read_expression
 from dashboard.graph.filtering import Found, find, without
-from dashboard.graph.groups import Grouping, grouping, is_open, quotient, shape_of
-from dashboard.graph.layout import place_groups
+from dashboard.graph.groups import (
+    Grouping,
+    communities,
+    grouping,
+    is_open,
+    quotient,
+    shape_of,
+)
+from dashboard.graph.layout import forget_layouts, place_groups
 from dashboard.graph.names import GROUP
 from dashboard.graph.options import MINUTE_US, GraphOptions
 from dashboard.graph.tables import Table
@@ -29,9 +39,10 @@ from dashboard.presenters.topology_parts import (
     sampling_data,
     sentence,
 )
-from dashboard.reads.rollups import read_tables
+from dashboard.reads.rollups import Window, forget_windows, read_window_sums
 
 MAX_BAND = 1440
+MAX_DATA = 4  # answers kept for one window
 
 
 @dataclass(slots=True)
@@ -42,7 +53,7 @@ class View:
     first: int  # minutes since the epoch, inclusive
     last: int
     now_us: int
-    tables: dict[str, Table]
+    window_sums: Window
     whole: nx.DiGraph
     graph: nx.DiGraph  # filtered and focused
     shown: nx.DiGraph  # with closed groups
@@ -69,19 +80,21 @@ def build_view(options: GraphOptions) -> View:
     """Read, build, filter, focus and group the graph that options ask for."""
     now_us = time.time_ns() // 1_000
     first, last = options.minutes(now_us)
-    tables = read_tables(first, last, options.source, levels_for(options.level))
-    return view_of(options, tables, (first, last), now_us)
+    levels = levels_for(options.level)
+    window = read_window_sums(first, last, options.source, levels)
+    return view_of(options, window, (first, last), now_us)
 
 
 def view_of(
-    options: GraphOptions,
-    tables: dict[str, Table],
-    minutes: tuple[int, int],
-    now_us: int,
+    options: GraphOptions, window: Window, minutes: tuple[int, int], now_us: int
 ) -> View:
-    """The view of a window's tables."""
+    """The view of a window's sums; what was made of equal sums is taken again."""
     seconds = window_seconds(options, *minutes, now_us)
-    whole = build_graph(tables, options.level, self_calls=options.self_calls)
+    key = (options.level, options.self_calls)
+    whole = window.derived.get(key)
+    if whole is None:
+        whole = build_graph(window.tables, key[0], self_calls=key[1])
+        window.derived[key] = whole
     graph = whole
     if options.hide:
         wanted = read_expression(options.hide)
@@ -94,13 +107,20 @@ def view_of(
     if options.find:
         found = find(graph, read_expression(options.find), seconds, groups.of)
     opened = options.open
-    shown = quotient(graph, groups, opened, options.self_calls) if groups.by else graph
+    shown = graph
+    if groups.by:
+        simple = not options.hide and not options.focus
+        closed = (*key, options.group, opened)
+        if not simple or closed not in window.derived:
+            shown = quotient(graph, groups, opened, options.self_calls)
+        if simple:
+            shown = window.derived.setdefault(closed, shown)
     return View(
         options=options,
         first=minutes[0],
         last=minutes[1],
         now_us=now_us,
-        tables=tables,
+        window_sums=window,
         whole=whole,
         graph=graph,
         shown=shown,
@@ -112,8 +132,39 @@ def view_of(
 
 
 def topology_data(options: GraphOptions) -> dict[str, Any]:
-    """Everything that the page shows for a window, as JSON-ready data."""
-    return view_data(build_view(options))
+    """Everything that the page shows for a window, as JSON-ready data.
+
+    What was asked for already in this second, or of a fixed window that has not
+    changed, is given again: leave it as it is.
+    """
+    now_us = time.time_ns() // 1_000
+    view = build_view(options)
+    moment = now_us // 1_000_000 if options.live else 0
+    key = (options, get_language(), moment)
+    kept: dict[str, Any] | None = view.window_sums.derived.get("data", {}).get(key)
+    if kept is None:
+        kept = view_data(view)
+        some = view.window_sums.derived.setdefault("data", {})
+        if len(some) >= MAX_DATA:
+            some.clear()
+        some[key] = kept
+    return kept
+
+
+def graph_json(options: GraphOptions) -> bytes:
+    """The same as JSON; lone surrogates are escaped as the standard library does."""
+    data = topology_data(options)
+    try:
+        return msgspec.json.encode(data)
+    except UnicodeEncodeError:
+        return json.dumps(data).encode()
+
+
+def forget() -> None:
+    """Drop all that is kept: the next answer is made from nothing."""
+    forget_windows()
+    forget_layouts()
+    communities.cache_clear()
 
 
 def view_data(view: View) -> dict[str, Any]:
@@ -159,7 +210,7 @@ def view_data(view: View) -> dict[str, Any]:
             "found_nodes": len(view.found.nodes) if view.found else 0,
             "found_edges": len(view.found.edges) if view.found else 0,
         },
-        "sampling": sampling_data(_samplers(view.tables["sampling"])),
+        "sampling": sampling_data(_samplers(view.window_sums.tables["sampling"])),
         "start_us": window[0],
         "end_us": window[1],
         "seconds": round(seconds, 3),
@@ -167,7 +218,7 @@ def view_data(view: View) -> dict[str, Any]:
         "updated_us": view.now_us,
         "live": options.live,
         "sentence": sentence(nodes, edges),
-        "band": band(view.tables["service"], view.first, view.last),
+        "band": band(view.window_sums.tables["service"], view.first, view.last),
         "focus": options.focus,
         "hidden": view.whole.number_of_nodes() - view.graph.number_of_nodes(),
         "overlay": None,

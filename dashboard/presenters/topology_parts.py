@@ -73,6 +73,22 @@ def kind_text(kind: str, virtual: bool = False) -> str:
 
 def label_of(name: str, node: Mapping[str, Any], level: str) -> str:
     """What a node is called on the page."""
+    service = str(node.get(a.SERVICE, ""))
+    if node[a.KIND] == "group":
+        return group_label(str(node[a.GROUP]))
+    if level == "namespace":
+        return str(node[a.NAMESPACE]) or group_label(name)
+    if level == "version":
+        return f"{service} {node[a.VERSION]}" if node[a.VERSION] else service
+    if level == "operation":
+        return f"{service} {node[a.OPERATION]}" if node[a.OPERATION] else service
+    if level == "instance":
+        return str(node[a.INSTANCE]) or service
+    return service
+
+
+def group_label(name: str) -> str:
+    """A group's or namespace's name; those in parentheses stand for what has none."""
     special = {
         "(none)": _("no namespace"),
         "(shared)": _("shared"),
@@ -81,19 +97,7 @@ def label_of(name: str, node: Mapping[str, Any], level: str) -> str:
         "(external)": _("outside"),
         "(untraced)": _("not traced"),
     }
-    if node[a.KIND] == "group":
-        group = str(node[a.GROUP])
-        return special.get(group, group)
-    if level == "namespace":
-        return special.get(name, str(node[a.NAMESPACE]) or name)
-    service = str(node[a.SERVICE])
-    if level == "version":
-        return f"{service} {node[a.VERSION]}" if node[a.VERSION] else service
-    if level == "operation":
-        return f"{service} {node[a.OPERATION]}" if node[a.OPERATION] else service
-    if level == "instance":
-        return str(node[a.INSTANCE]) or service
-    return service
+    return special.get(name, name)
 
 
 def node_data(

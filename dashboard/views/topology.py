@@ -13,7 +13,7 @@ from dashboard.graph.options import GraphOptions
 from dashboard.models import Source
 from dashboard.presenters.graph_strings import graph_strings
 from dashboard.presenters.problems import problem_text
-from dashboard.presenters.topology import topology_data
+from dashboard.presenters.topology import graph_json, topology_data
 from dashboard.presenters.topology_answers import UnknownNode, answers
 from dashboard.reads.rollups import read_tables
 
@@ -70,7 +70,7 @@ def _read(request: HttpRequest, *more: str) -> tuple[GraphOptions, JsonResponse 
 def data(request: HttpRequest) -> HttpResponse:
     """The page's data as JSON."""
     options, refusal = _read(request)
-    return refusal or JsonResponse(topology_data(options))
+    return refusal or HttpResponse(graph_json(options), "application/json")
 
 
 def _refusal(words: str, status: int = 400) -> JsonResponse:
