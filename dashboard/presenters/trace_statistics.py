@@ -13,6 +13,7 @@ from dashboard.presenters.colors import slots
 from dashboard.traces.trace import Int64, Trace
 
 MAX_GROUPS = 5_000
+REST = -2  # the number of rows whose group is left out
 
 
 def statistics(
@@ -28,17 +29,15 @@ def statistics(
     Raises ``KeyError`` for a tag that no span has.
     """
     outer = values_of(trace, frames(), by)
-    groups = _level(trace, self_ns, outer.number, outer)
-    left_off = max(0, len(groups) - MAX_GROUPS)
-    groups = groups[:MAX_GROUPS]
+    groups, left_off = _level(trace, self_ns, outer.number, outer)
     if then:
         inner = values_of(trace, frames(), then)
         width = len(inner.names) + 1
         both = (outer.number + 1) * width + inner.number + 1
         within: dict[int, list[dict[str, Any]]] = {}
-        found = _level(trace, self_ns, both, inner, width)
-        left_off += max(0, len(found) - MAX_GROUPS)
-        for entry in found[:MAX_GROUPS]:
+        found, more = _level(trace, self_ns, both, inner, width)
+        left_off += more
+        for entry in found:
             within.setdefault(entry["number"] // width - 1, []).append(entry)
         for entry in groups:
             entry["groups"] = within.get(entry["number"], [])
@@ -60,18 +59,30 @@ def statistics(
 
 def _level(
     trace: Trace, self_ns: Int64, group: Int64, values: Values, width: int = 0
-) -> list[dict[str, Any]]:
-    found = statistics_of(
-        trace, self_ns, group, {n: str(n) for n in np.unique(group).tolist()}
-    )
+) -> tuple[list[dict[str, Any]], int]:
+    """Groups of one level, and how many with the least self time are left out."""
+    numbers, place = np.unique(group, return_inverse=True)
+    left_off = max(0, len(numbers) - MAX_GROUPS)
+    if left_off:
+        # Ids make as many groups as spans: only those that are told are computed.
+        sums = np.zeros(len(numbers), np.int64)
+        np.add.at(sums, place.reshape(-1), self_ns)
+        kept = np.zeros(len(numbers), bool)
+        kept[np.argsort(-sums, kind="stable")[:MAX_GROUPS]] = True
+        group = np.where(kept[place.reshape(-1)], group, REST)
+        numbers = numbers[kept]
+    names = {number: str(number) for number in (*numbers.tolist(), REST)}
+    found = statistics_of(trace, self_ns, group, names)
+    found = [one for one in found if one.name != str(REST)]
     whole = max(int(self_ns.sum()), 1)
     entries = []
     for one in found:
         number = int(one.name)
-        place = number % width - 1 if width else number
-        name = values.names[place] if place >= 0 else None
+        index = number % width - 1 if width else number
+        name = values.names[index] if index >= 0 else None
         entries.append({"number": number, "name": name, **_figures(one, whole)})
-    return entries
+    entries.sort(key=lambda entry: (-entry["self"], entry["name"] or ""))
+    return entries, left_off
 
 
 def _figures(one: Statistics, whole_ns: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.test import Client
 from dashboard.actions.ingest import ingest
 from dashboard.actions.sources import receiver_source
 from dashboard.models import TraceRecord
+from dashboard.presenters import trace_statistics
 from dashboard.presenters.spans_csv import safe
 from dashboard.reads.traces import find_record
 from dashboard.sources.jaeger.parse import parse_v1
@@ -78,6 +79,24 @@ def test_statistics_by_service_and_within_by_a_tag(client: Client, base: str) ->
     assert sum(group["share"] for group in found["groups"]) == pytest.approx(
         1, abs=1e-4
     )
+
+
+def test_of_very_many_groups_those_with_most_self_time_are_told(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace_statistics, "MAX_GROUPS", 3)
+    store(
+        make_trace(
+            [
+                {"id": f"{n:02d}", "duration": 1 + n % 7, "tags": {"url": f"/{n}"}}
+                for n in range(1, 20)
+            ]
+        )
+    )
+    found = client.get(f"/trace/{TRACE_ID}/statistics?by=url&then=service").json()
+    assert [group["name"] for group in found["groups"]] == ["/13", "/6", "/5"]
+    assert [len(group["groups"]) for group in found["groups"]] == [1, 1, 1]
+    assert found["left_off"] == 32
 
 
 @pytest.mark.parametrize(
