@@ -29,6 +29,7 @@ def view_names() -> list[tuple[str, str]]:
         ("flame", _("Flame")),
         ("statistics", _("Statistics")),
         ("table", _("Table")),
+        ("graph", _("Graph")),
         ("logs", _("Logs")),
     ]
 
@@ -109,6 +110,26 @@ def view_strings() -> dict[str, str]:
         "leftOff": _("{n} groups with the least self time are left out."),
         "groupCount": _("{n} groups of {spans} spans"),
         "emptyValue": _("(empty)"),
+        "graphBy": _("Merged"),
+        "byPath": _("By call path"),
+        "byOperation": _("By operation"),
+        "graphColour": _("Colour by"),
+        "totalTime": _("Time"),
+        "graphAs": _("Shown as"),
+        "picture": _("Picture"),
+        "tableTwin": _("Table"),
+        "graphLabel": _("Operations of the trace; arrow keys lead along the calls"),
+        "graphFailed": _("The graph could not be loaded ({text})."),
+        "drawnNodes": _("The {n} operations with most self time of {total} are shown."),
+        "nodeTable": _("Operations of the trace"),
+        "nodeFigures": _(
+            "{n} calls, {total} together, self time {self}, {share} of all self time"
+        ),
+        "selfShort": _("self {time}"),
+        "failedOf": _("{n} of {total} failed"),
+        "zoomIn": _("Zoom in"),
+        "zoomOut": _("Zoom out"),
+        "fit": _("Show the whole graph"),
         "cutMatches": _(
             "Only the first {n} matches in tags were looked up; name a tag more exactly."
         ),

@@ -136,7 +136,7 @@ def test_tabs_change_the_view_by_keys_and_back_leads_back(
     assert page.locator(".timeline").is_hidden()
     assert page.locator('[role="tab"][tabindex="0"]').all_inner_texts() == ["Logs"]
     page.keyboard.press("ArrowRight")
-    assert page.locator(".timeline").is_visible()
+    page.wait_for_selector(".timeline:visible")
     assert "view=" not in page.url
     page.go_back()
     page.wait_for_selector("#view-logs:visible")
@@ -389,3 +389,50 @@ def test_an_unknown_key_of_statistics_is_told(browser: Any, board: Any) -> None:
     open_view(page, board, SMALL, "statistics", "&by=nothing")
     page.wait_for_selector("text=has the tag nothing")
     page.close()
+
+
+def test_the_graph_counts_calls_and_opens_their_spans(page: Any, board: Any) -> None:
+    open_view(page, board, CALLS, "graph")
+    assert page.locator(".call-card").count() == 2
+    assert page.locator(".call-count").all_text_contents() == ["1 of 30 failed"]
+    first = page.locator('.call-card[tabindex="0"]')
+    assert first.count() == 1
+    first.focus()
+    page.keyboard.press("ArrowRight")
+    label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert label.startswith("a1 query, 30 calls, 60.0\u202fms together")
+    assert label.endswith("1 failed")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=30 of 31 spans")
+    assert "path=" in page.url
+    page.go_back()
+    page.wait_for_selector("#view-graph:visible")
+    page.get_by_role("button", name="By operation").click()
+    page.wait_for_function("document.querySelectorAll('.call-card').length === 2")
+    tools = page.locator("#view-graph .view-tools")
+    tools.get_by_role("button", name="Self time").click()
+    heat = page.locator(".call-card").evaluate_all(
+        "all => all.map(e => e.style.getPropertyValue('--heat'))"
+    )
+    assert "45%" in heat
+    assert "mode=self" in page.url
+    tools.get_by_role("button", name="Table").click()
+    assert cells(page, "graph", 2) == ["30", "1"]
+    page.get_by_role("grid", name="Operations of the trace").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=30 of 31 spans")
+    assert "op=query" in page.url
+
+
+def test_the_graph_marks_finds_and_shows_hostile_names(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "graph", "&uiFind=note%3Djavascript")
+    page.wait_for_selector(".call-card.match")
+    assert page.locator(".call-card.match").count() == 2
+    assert page.locator(".call-card.dim").count() == 38
+    assert page.locator("#view-graph img").count() == 0
+
+
+def test_a_deep_graph_says_what_is_left_out(page: Any, board: Any) -> None:
+    open_view(page, board, CHAIN, "graph")
+    page.wait_for_selector("text=200 operations with most self time of 100,000")
+    assert page.locator(".call-card").count() == 200

@@ -9,10 +9,10 @@ const PAUSE_MS = 150;
 const FALLBACK = "time";
 
 const columnsOf = () => [
-  { key: "time", label: text("time"), width: "104px", number: true },
-  { key: "service", label: text("service"), width: "minmax(120px, 1fr)" },
-  { key: "operation", label: text("operation"), width: "minmax(140px, 1.4fr)" },
-  { key: "event", label: text("event"), width: "minmax(140px, 1.2fr)" },
+  { key: "time", label: text("time"), width: "104px", narrow: "80px", number: true },
+  { key: "service", label: text("service"), width: "minmax(120px, 1fr)", narrow: "92px" },
+  { key: "operation", label: text("operation"), width: "minmax(140px, 1.4fr)", narrow: "100px" },
+  { key: "event", label: text("event"), width: "minmax(140px, 1.2fr)", narrow: "110px" },
   { key: "fields", label: text("fields"), width: "minmax(240px, 4fr)" },
 ];
 

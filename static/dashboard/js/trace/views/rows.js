@@ -8,7 +8,7 @@ let number = 0;
 
 export class RowTable {
   /**
-   * columns: [{key, label, width, number, title, fixed}]; handlers: open(index),
+   * columns: [{key, label, width, narrow, number, title, fixed}], narrow for phones; handlers: open(index),
    * sort(key), key(event, index) for keys of the view's own.
    */
   constructor(host, { label, columns, tree = false }, handlers) {
@@ -24,6 +24,7 @@ export class RowTable {
     this.scroller = el("div", { class: "row-table", role: tree ? "treegrid" : "grid", tabindex: "0", "aria-label": label, "aria-colcount": String(columns.length) },
       el("div", { role: "rowgroup", class: "table-top" }, this.head), this.body);
     this.scroller.style.setProperty("--columns", columns.map((column) => column.width).join(" "));
+    this.scroller.style.setProperty("--narrow-columns", columns.map((column) => column.narrow ?? column.width).join(" "));
     host.append(this.scroller);
     this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => { this.measure(); this.draw(); }).observe(this.scroller);

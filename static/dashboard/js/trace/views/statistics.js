@@ -9,9 +9,9 @@ const FALLBACK = "-self";
 const FIGURES = ["total", "avg", "min", "max", "p50", "p95", "p99", "self", "self_avg"];
 
 const columnsOf = () => [
-  { key: "name", label: text("group"), width: "minmax(240px, 2fr)" },
-  { key: "count", label: text("calls"), width: "76px", number: true },
-  { key: "errors", label: text("failures"), width: "76px", number: true },
+  { key: "name", label: text("group"), width: "minmax(240px, 2fr)", narrow: "150px" },
+  { key: "count", label: text("calls"), width: "76px", narrow: "60px", number: true },
+  { key: "errors", label: text("failures"), width: "76px", narrow: "60px", number: true },
   { key: "total", label: text("total"), width: "84px", number: true },
   { key: "avg", label: text("mean"), width: "80px", number: true },
   { key: "min", label: text("least"), width: "80px", number: true },

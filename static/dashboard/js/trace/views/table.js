@@ -12,11 +12,11 @@ const MAX_FOUND = 20_000; // rows that the server's find gives at most
 const FALLBACK = "start";
 
 const columnsOf = () => [
-  { key: "service", label: text("service"), width: "minmax(120px, 1.2fr)" },
-  { key: "operation", label: text("operation"), width: "minmax(180px, 2.4fr)" },
-  { key: "kind", label: text("kind"), width: "84px" },
-  { key: "start", label: text("start"), width: "104px", number: true },
-  { key: "duration", label: text("duration"), width: "104px", number: true },
+  { key: "service", label: text("service"), width: "minmax(120px, 1.2fr)", narrow: "92px" },
+  { key: "operation", label: text("operation"), width: "minmax(180px, 2.4fr)", narrow: "120px" },
+  { key: "kind", label: text("kind"), width: "84px", narrow: "72px" },
+  { key: "start", label: text("start"), width: "104px", narrow: "80px", number: true },
+  { key: "duration", label: text("duration"), width: "104px", narrow: "80px", number: true },
   { key: "self", label: text("selfTime"), width: "104px", number: true },
   { key: "failed", label: text("failures"), width: "84px", number: true },
 ];
