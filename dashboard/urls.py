@@ -47,6 +47,8 @@ graph_urls = [
     path("graph", topology.show, name="graph"),
     path("graph.json", topology.data, name="graph-data"),
     path("graph/questions.json", topology.questions, name="graph-questions"),
+    path("graph/edge.json", topology.edge, name="graph-edge"),
+    path("graph/node.json", topology.node, name="graph-node"),
     path("dependencies", topology.show, name="dependencies"),
     path("api/dependencies", topology.dependencies, name="api-dependencies"),
 ]

@@ -28,3 +28,5 @@ NODE_SUMS = "node_sums"
 EDGE_SUMS = "edge_sums"
 VERSION_SUMS = "version_sums"
 PAIR_SUMS = "pair_sums"
+NODE_OF_KEY = "node_of_key"  # row of NODE_SUMS for each key of the requests' table
+EDGE_OF_KEY = "edge_of_key"  # row of EDGE_SUMS for each key of the edges' table

@@ -194,6 +194,7 @@ class _Builder:
                 part_of[n] = parts.setdefault((name, side.version), len(parts))
         for (name, version), row in parts.items():
             self.graph.nodes[name][a.VERSIONS].append((version, row))
+        self.graph.graph[a.NODE_OF_KEY] = self.node_of
         self.graph.graph[a.VERSION_SUMS] = table.totals().grouped(part_of, len(parts))
         for service in sorted(self.real):
             # A service whose spans are neither requests nor calls.
@@ -236,6 +237,7 @@ class _Builder:
         for (caller, callee, one, other), row in pairs.items():
             graph.edges[caller, callee][a.PAIRS].append((one, other, row))
         totals = table.totals()
+        graph.graph[a.EDGE_OF_KEY] = edge_of
         graph.graph[a.EDGE_SUMS] = totals.grouped(edge_of, len(callers))
         graph.graph[a.PAIR_SUMS] = totals.grouped(pair_of, len(pairs))
         self.callers = np.array(callers, np.int64)

@@ -288,19 +288,31 @@ def _count_calls(result: Contribution, trace: Trace, calls: list[Call]) -> None:
         _add(result, level, keys, group, *figures)
 
 
+def call_keys(trace: Trace, call: Call, level: str) -> set[Key]:
+    """The key of a table of edges under which one call is booked."""
+    result = Contribution()
+    _count_calls(result, trace, [call])
+    return {key for keys in result.levels.get(level, {}).values() for key in keys}
+
+
+def request_rows(trace: Trace, mesh: MeshNames) -> Int64:
+    """The rows that are requests of their services."""
+    service, parent, kind = mesh.service, trace.parent, trace.kind
+    above = np.where(parent >= 0, service[parent], -1)
+    untyped = np.ones(len(mesh.names), bool)
+    untyped[service[kind != Kind.UNSET]] = False
+    request = (kind == Kind.SERVER) | (kind == Kind.CONSUMER)
+    request |= untyped[service] & (above != service)
+    return np.flatnonzero(request)
+
+
 def _count_spans(result: Contribution, trace: Trace) -> None:
     """Book requests by service, operation and instance, and all spans."""
     mesh = MeshNames(trace)
     service, names = mesh.service, mesh.names
-    parent, kind = trace.parent, trace.kind
     start, duration = trace.start_ns, trace.duration_ns
     failed = ((trace.flags & Flag.ERROR) != 0).astype(np.int64)
-    above = np.where(parent >= 0, service[parent], -1)
-    untyped = np.ones(len(names), bool)
-    untyped[service[kind != Kind.UNSET]] = False
-    request = (kind == Kind.SERVER) | (kind == Kind.CONSUMER)
-    request |= untyped[service] & (above != service)
-    rows = np.flatnonzero(request)
+    rows = request_rows(trace, mesh)
     texts = [*trace.fact_values, ""]  # the last one where there is none
     absent = np.full(len(trace), -1)
     version, namespace, pod = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from dashboard.graph.contribution import Contribution
 from dashboard.graph.measures import EMPTY, Measures, add_up
@@ -12,6 +13,7 @@ from dashboard.graph.packing import Frame, unpack, words_of
 from dashboard.traces.trace import Int64
 
 Words = tuple[str, ...]
+Mask = npt.NDArray[np.bool_]
 # What is stored together, since it is read together.
 GROUPS = {
     "graph": ("edge", "service", "presence", "sampling"),
@@ -62,7 +64,7 @@ class Table:
         """Numbers of the keys that count something."""
         return [int(n) for n in np.flatnonzero(self.totals().count)]
 
-    def series(self, keys: Int64, first: int, last: int) -> tuple[Int64, Int64]:
+    def series(self, keys: Mask, first: int, last: int) -> tuple[Int64, Int64]:
         """Counts and errors per minute ``first`` to ``last`` of some keys (a mask)."""
         size = last - first + 1
         inside = keys[self.key] & (self.minute >= first) & (self.minute <= last)
@@ -72,12 +74,11 @@ class Table:
             add_up(at, self.rows.errors[inside], size),
         )
 
-    def by_minute(self, keys: Int64, first: int, last: int) -> Measures:
-        """The sums of some keys (a mask) for each minute ``first`` to ``last``."""
+    def by_step(self, keys: Mask, first: int, last: int, step: int) -> Measures:
+        """The sums of some keys (a mask) for each ``step`` minutes from ``first`` on."""
         inside = keys[self.key] & (self.minute >= first) & (self.minute <= last)
-        return self.rows.grouped(
-            np.where(inside, self.minute - first, -1), last - first + 1
-        )
+        at = np.where(inside, (self.minute - first) // step, -1)
+        return self.rows.grouped(at, (last - first) // step + 1)
 
 
 def _joined(parts: list[Int64]) -> Int64:

@@ -15,6 +15,7 @@ from dashboard.presenters.graph_strings import graph_strings
 from dashboard.presenters.problems import problem_text
 from dashboard.presenters.topology import graph_json, topology_data
 from dashboard.presenters.topology_answers import UnknownNode, answers
+from dashboard.presenters.topology_panel import edge_panel, node_panel
 from dashboard.reads.rollups import read_tables
 
 LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "7d")
@@ -85,6 +86,31 @@ def questions(request: HttpRequest) -> HttpResponse:
         return refusal
     try:
         return JsonResponse(answers(options, request.GET.get("without", "")))
+    except UnknownNode as unknown:
+        return _refusal(f"The window has no node “{unknown}”.", 404)
+
+
+@require_safe
+def edge(request: HttpRequest) -> HttpResponse:
+    """One edge for the side panel."""
+    options, refusal = _read(request)
+    if refusal:
+        return refusal
+    try:
+        return JsonResponse(edge_panel(options, options.caller, options.callee))
+    except UnknownNode as unknown:
+        return _refusal(f"The window has no edge “{unknown}”.", 404)
+
+
+@require_safe
+def node(request: HttpRequest) -> HttpResponse:
+    """One node for the side panel."""
+    options, refusal = _read(request, "id")
+    if refusal:
+        return refusal
+    name = request.GET.get("id", "") or options.node
+    try:
+        return JsonResponse(node_panel(options, name))
     except UnknownNode as unknown:
         return _refusal(f"The window has no node “{unknown}”.", 404)
 

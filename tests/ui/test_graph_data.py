@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -181,3 +182,60 @@ def test_questions_are_answered(client: Client, filled: None) -> None:
     assert get(client, "/graph/questions.json?without=nobody", 404)["error"]
     assert get(client, "/graph/questions.json?what=1", 400)["error"]
     assert get(client, "/graph/questions.json?at=60000000")["busiest_path"] is None
+
+
+def test_an_edge_tells_its_figures_and_exactly_its_traces(
+    client: Client, filled: None
+) -> None:
+    data = get(client, "/graph/edge.json?caller=web&callee=shop")
+    assert (data["calls"], data["errors"], data["attempts"]) == (10, 3, 10)
+    assert [(o["caller_operation"], o["operation"]) for o in data["operations"]] == [
+        ("op-01", "ask")
+    ]
+    assert len(data["slowest"]) == 8
+    assert [row["span_id"] for row in data["failed_traces"]] == ["02"] * 3
+    assert data["traces"]["exact"]
+    assert data["traces"]["count"] == 10
+    found = client.get(data["traces"]["url"]).content.decode()
+    assert "10 traces" in found
+    bars = data["red"]["data"]
+    assert sum(bars[0]["y"]) + sum(bars[1]["y"]) == 10
+    assert sum(data["histogram"]["data"][0]["y"]) == 10
+    cells = data["heatmap"]["data"][0]["z"]
+    assert sum(value or 0 for row in cells for value in row) == 10
+
+
+@pytest.mark.parametrize(
+    "level", ["service", "namespace", "version", "operation", "instance"]
+)
+def test_every_node_and_edge_has_its_panel(
+    client: Client, filled: None, level: str
+) -> None:
+    data = get(client, f"/graph.json?level={level}&self=1")
+    for edge in data["edges"]:
+        panel = get(client, f"/graph/edge.json?{edge['panel_query']}")
+        assert (panel["calls"], panel["errors"]) == (edge["calls"], edge["errors"])
+        assert panel["traces"]["count"]
+        assert panel["slowest"]
+    for node in data["nodes"]:
+        panel = get(client, f"/graph/node.json?level={level}&id={quote(node['id'])}")
+        assert (panel["calls"], panel["errors"]) == (node["calls"], node["errors"])
+        assert panel["traces"]["count"]
+
+
+def test_a_closed_group_has_panels_too(client: Client, filled: None) -> None:
+    data = get(client, "/graph.json?group=community")
+    for node in data["nodes"]:
+        query = f"group=community&id={quote(node['id'])}"
+        assert get(client, f"/graph/node.json?{query}")["calls"] == node["calls"]
+    for edge in data["edges"]:
+        query = f"group=community&{edge['panel_query']}"
+        assert get(client, f"/graph/edge.json?{query}")["calls"] == edge["calls"]
+
+
+def test_what_is_not_there_has_no_panel(client: Client, filled: None) -> None:
+    assert (
+        "no edge" in get(client, "/graph/edge.json?caller=web&callee=x", 404)["error"]
+    )
+    assert "no node" in get(client, "/graph/node.json?id=group:x", 404)["error"]
+    assert get(client, "/graph/node.json", 404)["status"] == 404
