@@ -90,11 +90,14 @@ def envoy_facts(trace: Trace, row: int) -> dict[str, Any] | None:
             "direction": cluster.direction,
             "text": cluster_text(cluster),
         }
+    words = []
+    if upstream is not None:
+        words.append(_("Calls %(upstream)s.") % {"upstream": upstream["text"]})
     told = [{"code": code, "text": flag_text(code)} for code in flags]
     return {
         "upstream": upstream,
         "flags": told,
-        "text": " ".join(one["text"] for one in told),
+        "text": " ".join([*words, *(one["text"] for one in told)]),
     }
 
 

@@ -65,10 +65,12 @@ def place_text(percent: float, count: int, faster: int, known: Known) -> str:
 
 
 def plus_minus(value: tuple[int, int]) -> str:
-    """A percentile with the ± of its histogram."""
+    """A percentile with the ± of its histogram, rounded up to two digits."""
     middle, around = value
     if not around:
         return format_duration_ns(middle)
+    unit = 10 ** max(len(str(around)) - 2, 0)  # two digits say enough of a doubt
+    around = -(-around // unit) * unit
     return f"{format_duration_ns(middle)} ± {format_duration_ns(around)}"
 
 

@@ -17,6 +17,7 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -153,9 +154,10 @@ def page_context(
 
 @require_safe
 def payload(request: HttpRequest, trace_id: str) -> HttpResponse:
-    """The binary payload; its ETag is the record's version."""
+    """The binary payload; its ETag is the record's version and the language."""
     record = record_or_404(trace_id)
-    tag = f'"{record.pk}-{record.version}-{int(record.settled)}"'
+    state = f"{record.pk}-{record.version}-{int(record.settled)}"
+    tag = f'"{state}-{get_language()}"'
     unchanged = get_conditional_response(request, etag=tag)
     if unchanged is not None:
         return unchanged

@@ -118,3 +118,14 @@ def test_a_thousand_absent_parents_are_counted_and_the_first_listed(
     assert len(header["placeholders"]) == 500
     assert header["placeholder_total"] == 1_000
     assert len(columns["orphanRow"]) == 500
+
+
+def test_a_payload_is_not_reused_in_another_language(client: Client) -> None:
+    ingest(receiver_source(), [make_trace(CALLS)], replace=False)
+    path = f"/trace/{TRACE_ID}/payload"
+    first = client.get(path, headers={"Accept-Language": "en"})
+    same = {"If-None-Match": first["ETag"]}
+    again = client.get(path, headers={"Accept-Language": "en", **same})
+    assert again.status_code == 304
+    other = client.get(path, headers={"Accept-Language": "zh-hans", **same})
+    assert other.status_code == 200
