@@ -18,7 +18,7 @@ from dashboard.presenters.topology_answers import UnknownNode, answers
 from dashboard.presenters.topology_panel import edge_panel, node_panel
 from dashboard.reads.rollups import read_tables
 
-LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "7d")
+LOOKBACKS = ("1m", "5m", "15m", "30m", "1h", "6h", "1d", "7d")
 
 
 @require_safe

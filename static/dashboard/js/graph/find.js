@@ -123,10 +123,12 @@ export class Find {
   }
 
   send() {
+    // Marking shows the page again, which sets box and mode to what the address holds.
+    const [words, mode] = [this.input.value.trim(), this.mode];
     this.hits = null;
     this.close();
     this.mark(null);
-    this.ask(this.input.value.trim(), this.mode);
+    this.ask(words, mode);
   }
 
   /** Say what is wrong with an expression, beside the box. */

@@ -131,6 +131,7 @@ export class EdgeLabels {
         break;
       }
     }
+    this.placed = placed;
     const now = placed.map(({ edge, said, box }) => `${edge.id} ${said.name} ${said.words} ${box.x} ${box.y}`).join("\n");
     if (now === this.shown) return;
     this.shown = now;

@@ -4,15 +4,16 @@ import { data as read, el, text } from "../dom.js";
 import { when } from "../format.js";
 import { connect } from "../socket.js";
 import { Address } from "./address.js";
-import { drawBand } from "./band.js";
 import { around, changed as apply, whole } from "./data.js";
 import { Crumbs } from "./crumbs.js";
 import { Dots } from "./dots.js";
+import { Exports } from "./exports.js";
 import { Find } from "./find.js";
 import { listenKeys } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { Panel } from "./panel.js";
 import { Picture } from "./picture.js";
+import { Replay } from "./replay.js";
 import { twins } from "./table.js";
 
 const FRESH_MS = 60_000;
@@ -24,6 +25,7 @@ let matched = null;
 let known = new Map(data.edges.map((edge) => [edge.id, 0]));
 let socket = null;
 let loads = 0;
+let frame = null;
 
 const address = new Address((before, after, back) => {
   if (address.query() !== loaded) load();
@@ -36,6 +38,7 @@ const minimap = new Minimap(page.querySelector("[data-minimap]"), picture);
 const dots = new Dots(page.querySelector("[data-dots]"), picture);
 const panel = new Panel(page.querySelector("[data-chosen]"), { choose, open: openGroup, go: (changes) => address.go(changes), query: () => address.query() });
 const tables = twins(page, (id) => data.byId.get(id)?.label ?? id);
+new Exports(page.querySelector("[data-export]"), { picture, address });
 const crumbs = new Crumbs(page.querySelector("[data-crumbs]"), address);
 const find = new Find(page, {
   names: () => data.names,
@@ -46,6 +49,15 @@ const find = new Find(page, {
   ask: (words, mode) => address.go({ find: mode === "find" ? words : null, hide: !words || mode === "find" ? null : mode === "rest" ? `not (${words})` : words }),
   mark: (ids) => { matched = ids && new Set(ids); refresh(); },
 });
+
+const replay = new Replay(page.querySelector("[data-time]"), { address, shown: () => data, preview: (at) => load(String(previewed(at))) });
+
+function previewed(at) {
+  const query = new URLSearchParams(address.query());
+  for (const name of ["start", "end"]) query.delete(name);
+  query.set("at", at);
+  return query;
+}
 
 function chosenNow() {
   if (address.get("node")) return { node: address.get("node") };
@@ -143,19 +155,27 @@ function refresh({ fit = false, reveal = false } = {}) {
     for (const row of page.querySelectorAll(".twin tbody tr")) row.setAttribute("aria-selected", String(row.dataset.key === (marks.chosen?.edge ?? marks.chosen?.node)));
   }
   picture.show(data, marks, { fit });
+  stage.dataset.moment = data.at_us ?? "";
   if (reveal && marks.chosen) picture.reveal(marks.chosen);
   dots.live = data.live && view === "graph";
-  band();
+  for (const field of page.querySelectorAll("select[data-change]")) field.value = address.get(field.name) || (field.name === "lookback" && address.get("at") ? "1m" : field.dataset.usual);
+  replay.show();
 }
 
-let bandShown = "";
-
-function band() {
-  const { first_minute: [first], requests, failed } = data.band;
-  const now = `${first} ${requests} ${failed}`;
-  if (now === bandShown) return;
-  bandShown = now;
-  drawBand(page.querySelector("[data-band]"), { start_us: requests.map((_, i) => (first + i) * 60_000_000), requests, failed });
+/** Places of the whole stored window, so that nothing moves while time does. */
+async function framed(query) {
+  const all = new URLSearchParams(query);
+  for (const name of ["at", "lookback", "start", "end"]) all.delete(name);
+  const wanted = String(all);
+  if (frame?.query === wanted) return frame;
+  if (!replay.now.start_us.length) return null;
+  all.set("start", replay.first);
+  all.set("end", replay.end);
+  const response = await fetch(`${document.body.dataset.base}graph.json?${all}`, { credentials: "same-origin" });
+  if (!response.ok) return null;
+  const { nodes } = await response.json();
+  frame = { query: wanted, nodes: nodes.map((node) => ({ ...node, id: node.id ?? node.service })), places: new Map(nodes.map((node) => [node.id ?? node.service, node])) };
+  return frame;
 }
 
 /** Say what the server refused; the picture stays as it was. */
@@ -165,14 +185,15 @@ function tell(problem) {
   if (problem) box.lastElementChild.textContent = problem;
 }
 
-async function load() {
+/** Read what the address asks for, or a query that is only previewed. */
+async function load(query = address.query()) {
   loads += 1;
   const turn = loads;
-  const query = address.query();
   stage.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(`${document.body.dataset.base}graph.json?${query}`, { credentials: "same-origin" });
     const answer = await response.json();
+    const places = answer.at_us ? await framed(query) : null;
     if (turn !== loads) return;
     if (!response.ok) {
       const words = [answer.error, answer.hint].filter(Boolean).join(" ");
@@ -184,9 +205,11 @@ async function load() {
     find.tell("");
     loaded = query;
     data = whole(answer);
+    if (places) hold(places);
     known = new Map(data.edges.map((edge) => [edge.id, 0]));
-    refresh({ fit: true });
+    refresh({ fit: !places });
     follow();
+    replay.arrived();
   } catch (problem) {
     if (turn === loads) tell(text("loadFailed", { text: problem.message }));
   } finally {
@@ -194,10 +217,21 @@ async function load() {
   }
 }
 
+/** Keep every node where the whole window's layout has it. */
+function hold({ nodes, places }) {
+  for (const node of data.nodes) {
+    const place = places.get(node.id);
+    if (place) Object.assign(node, { x: place.x, y: place.y });
+  }
+  data.frame = nodes;
+}
+
 /** Follow the window live, if it ends now. */
 function follow() {
   socket?.close();
   socket = null;
+  const badge = document.querySelector("[data-live-badge]");
+  if (badge && !data.live) badge.hidden = true;
   if (!data.live) return;
   socket = connect(`ws/graph?${loaded}`, {
     onReset(message) { take(whole(message)); },
@@ -246,7 +280,7 @@ function listen() {
   page.querySelectorAll("[data-view-button]").forEach((button) => button.addEventListener("click", (event) => { event.preventDefault(); address.go({ view: button.value }); }));
   page.querySelectorAll("select[data-change]").forEach((field) => field.addEventListener("change", () => {
     const changes = { [field.name]: field.value === field.dataset.usual ? null : field.value };
-    if (field.name === "lookback") Object.assign(changes, { start: null, end: null, at: null });
+    if (field.name === "lookback") Object.assign(changes, { start: null, end: null, ...(address.get("at") ? { lookback: field.value } : {}) });
     if (field.name === "level" || field.name === "group") Object.assign(changes, { open: null, node: null, caller: null, callee: null, focus: null });
     address.go(changes);
   }));
@@ -258,4 +292,5 @@ function listen() {
 
 listen();
 refresh({ fit: true, reveal: true });
+replay.load().then(() => { if (address.get("at")) load(); });
 follow();

@@ -7,13 +7,14 @@ const MARGIN = { left: 20, right: 20, top: 30, bottom: 52 };
 
 /** The grid of a set of nodes: its bounds and the steps that suit a stage. */
 export function grid(data, stage) {
-  const { nodes } = data;
+  // In a replay the frame is the whole window's, whoever is there at the moment.
+  const nodes = data.frame ?? data.nodes;
   const cards = nodes.length <= MAX_CARDS;
   const left = Math.min(...nodes.map((node) => node.x));
   const top = Math.min(...nodes.map((node) => node.y));
   const columns = Math.max(...nodes.map((node) => node.x)) - left + 1;
   const rows = Math.max(...nodes.map((node) => node.y)) - top + 1;
-  const lines = Math.max(...nodes.map((node) => node.versions.length));
+  const lines = Math.max(...nodes.map((node) => node.versions?.length ?? 0));
   const full = CARD.height + lines * CARD.line;
   const room = { width: Math.max(stage.width - MARGIN.left - MARGIN.right, 200), height: Math.max(stage.height - MARGIN.top - MARGIN.bottom, 150) };
   if (rows === 1 && nodes.length > 6 && nodes.length <= 30 && data.edges.length > nodes.length * 2) return ellipse(data, room, full);
@@ -26,7 +27,8 @@ export function grid(data, stage) {
 }
 
 /** A lump in which all call all has no direction: it stands on an ellipse. */
-function ellipse({ nodes }, room, full) {
+function ellipse(data, room, full) {
+  const nodes = data.frame ?? data.nodes;
   const order = [...nodes].sort((a, b) => a.x - b.x);
   const turn = new Map(order.map((node, i) => {
     const angle = -Math.PI / 2 + (i / order.length) * 2 * Math.PI;
