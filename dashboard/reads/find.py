@@ -19,7 +19,6 @@ MAX_WORDS = 20
 WORD = re.compile(r'(-?[^\s"=]*=?)"([^"]*)"(?=\s|$)|\S+')
 # Escapes that hide a text from a search through the bytes.
 HIDING = re.compile(rb"\\[u/]")
-EVERY = re.compile(rb"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +101,49 @@ def _candidates(
     blob: codec.Blob, words: tuple[str, ...]
 ) -> Iterator[tuple[int, bytes]]:
     """Rows whose details may hold one of the words, by a look at the bytes."""
-    probes = [_probe(word) for word in words]
-    pattern = re.compile(b"|".join(probes)) if all(probes) else EVERY
+    probes = [_probes(word) for word in words]
     for first, ends, body in codec.detail_frames(blob):
         low = body.lower()
-        places = [m.start() for m in pattern.finditer(low)]
-        places += [m.start() for m in HIDING.finditer(low)]
-        rows = np.unique(np.searchsorted(ends, places, side="right")).tolist()
-        for row in rows:
+        hidden = _rows_with(HIDING, low, ends)
+        found = [hidden]
+        for patterns in probes:
+            if not patterns:
+                rows = np.arange(len(ends))
+            else:
+                rows = _rows_with(patterns[0], low, ends)
+            for pattern in patterns[1:]:
+                spans = ((int(ends[r - 1]) if r else 0, int(ends[r])) for r in rows)
+                rows = rows[[bool(pattern.search(low, *span)) for span in spans]]
+            found.append(rows)
+        for row in np.unique(np.concatenate(found)).tolist():
             begin = int(ends[row - 1]) if row else 0
-            if row < len(ends) and begin < ends[row]:
+            if begin < ends[row]:
                 yield first + row, body[begin : int(ends[row])]
 
 
-def _probe(word: str) -> bytes:
-    """A pattern of bytes that details with the word must hold; empty if none."""
-    key = word.partition("=")[0]
-    raw = msgspec.json.encode(key)[1:-1]
+def _rows_with(pattern: re.Pattern[bytes], low: bytes, ends: np.ndarray) -> np.ndarray:
+    places = [match.start() for match in pattern.finditer(low)]
+    rows = np.unique(np.searchsorted(ends, places, side="right"))
+    return rows[rows < len(ends)]
+
+
+def _probes(word: str) -> list[re.Pattern[bytes]]:
+    """Patterns of bytes that details with the word must all hold; none: any do.
+
+    Of ``key=value`` the key and the value are looked for apart, since a tag may
+    name either first. A number is found as the source wrote it (``1e3`` is not
+    found by 1000).
+    """
+    key, _, value = word.partition("=")
+    # The value goes first: keys are on most spans.
+    probes = [_probe(part) for part in (value, key) if part]
+    return [re.compile(probe) for probe in probes if probe]
+
+
+def _probe(part: str) -> bytes:
+    """Bytes that JSON with the text must hold; none where case hides it."""
+    raw = msgspec.json.encode(part)[1:-1]
     # Beyond ASCII the bytes of upper and lower case differ.
-    if not raw.isascii() and key.lower() != key.upper():
+    if not raw.isascii() and part.lower() != part.upper():
         return b""
     return re.escape(raw)

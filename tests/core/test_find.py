@@ -49,6 +49,10 @@ def stored(values: list[Any], ascii_only: bool) -> tuple[Any, bytes]:
     [
         ("a&b", [0]),
         ("note=a&b", [0]),
+        ("note=", list(range(8))),
+        ("=", list(range(8))),
+        ("ote=a", []),
+        ("other=a&b", []),
         ("café", [1]),
         ("CAFÉ", [1]),
         ("<tag>", [2]),

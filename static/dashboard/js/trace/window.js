@@ -1,6 +1,6 @@
 // The window of time: axis, overview with handles, zoom.
 
-import { el } from "../dom.js";
+import { el, text } from "../dom.js";
 import { axis, duration } from "../format.js";
 import { drawPlot } from "../plot.js";
 
@@ -18,7 +18,9 @@ export class TimeWindow {
     this.plot.style.setProperty("inset", "0");
     this.before = el("span", { class: "outside" });
     this.after = el("span", { class: "outside" });
-    this.handles = [0, 1].map((i) => el("button", { class: "handle", type: "button", tabindex: "-1", "aria-hidden": "true", data: { handle: i } }));
+    this.plot.setAttribute("role", "img");
+    this.plot.setAttribute("aria-label", text("overview"));
+    this.handles = [0, 1].map((i) => el("span", { class: "handle", role: "slider", tabindex: "0", "aria-label": text(i ? "windowEnd" : "windowStart"), "aria-valuemin": "0", "aria-valuemax": "1000", data: { handle: i }, on: { keydown: (event) => this.key(event, i) } }));
     this.overview.append(this.plot, this.before, this.after, ...this.handles);
     this.overview.addEventListener("pointerdown", (event) => this.drag(event));
     new ResizeObserver(() => this.ticks()).observe(this.axis);
@@ -50,7 +52,7 @@ export class TimeWindow {
     this.set(this.from + step, this.to + step);
   }
 
-  fit() { this.set(0, this.model.duration); }
+  fit(tell = true) { this.set(0, this.model.duration, tell); }
 
   get whole() { return this.from === 0 && this.to === this.model.duration; }
 
@@ -66,8 +68,23 @@ export class TimeWindow {
     this.handles[1].style.setProperty("left", `${right}%`);
     const unit = this.model.unit;
     this.label.textContent = `${this.from ? duration(this.from * unit) : "0"} – ${duration(this.to * unit)}`;
+    [this.from, this.to].forEach((at, i) => {
+      this.handles[i].setAttribute("aria-valuenow", String(Math.round((at / whole) * 1000)));
+      this.handles[i].setAttribute("aria-valuetext", at ? duration(at * unit) : "0");
+    });
     this.ticks();
     this.onChange(this.from, this.to, tell);
+  }
+
+  /** One end of the window by keys: a hundredth of the trace, or ten with Page keys. */
+  key(event, end) {
+    const share = { ArrowLeft: -0.01, ArrowRight: 0.01, ArrowDown: -0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 }[event.key];
+    if (share === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const by = share * this.model.duration;
+    if (end) this.set(this.from, Math.max(this.from + 1, Math.min(this.to + by, this.model.duration)));
+    else this.set(Math.min(this.to - 1, Math.max(this.from + by, 0)), this.to);
   }
 
   ticks() {

@@ -26,7 +26,7 @@ class Flame {
     this.mode = switcher(text("flameMode"), [["", text("flameMerged")], ["spans", text("flameSpans")]], (mode) => this.change({ mode, at: "" }));
     this.reset = el("button", { type: "button", class: "button", title: "Esc", text: text("flameReset"), on: { click: () => this.zoom(-1) } });
     this.open = el("button", { type: "button", class: "button", title: "Space", text: text("flameOpen"), on: { click: () => this.spans(this.focused) } });
-    this.items = [0, 1].map((i) => el("span", { role: "treeitem", id: `flame-item-${i}`, class: "visually-hidden" }));
+    this.items = [0, 1].map((i) => el("span", { role: "treeitem", id: `flame-item-${i}`, class: "visually-hidden", hidden: true }));
     this.canvas = el("canvas", { "aria-hidden": "true" });
     this.sheet = el("div", { class: "flame-sheet", role: "presentation" }, this.canvas, ...this.items);
     this.scroller = el("div", { class: "flame", role: "tree", tabindex: "0", "aria-label": text("flameLabel"), "aria-describedby": "flame-help" }, this.sheet);
@@ -171,6 +171,7 @@ class Flame {
   tell() {
     const { frames, focused } = this;
     const item = this.items.find((other) => other.id !== this.scroller.getAttribute("aria-activedescendant")) ?? this.items[0];
+    item.hidden = false;
     const above = frames.parent[focused];
     const siblings = above < 0 ? frames.start[1] : frames.children[above];
     const nth = frames.rank[focused] - (above < 0 ? 0 : frames.firstChild[above]) + 1;

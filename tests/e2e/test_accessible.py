@@ -1,0 +1,85 @@
+"""No page shuts people out: axe-core on every view, in both themes, at two widths."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.peers.axe import source, violations
+from tests.peers.rich import TRACE_ID, rich_file
+from tests.peers.running import ROOT, RunningSpanboard
+
+pytestmark = pytest.mark.browser
+TRACE = f"/trace/{TRACE_ID}"
+PAGES = {
+    "search": "/search",
+    "trace": TRACE,
+    "pairs and details": f"{TRACE}?pairs=1&span={312:016x}",
+    "details below": f"{TRACE}?detail=inline&span={10:016x}",
+    "find": f"{TRACE}?uiFind=mysql&only=1",
+    "flame": f"{TRACE}?view=flame",
+    "statistics": f"{TRACE}?view=statistics",
+    "table": f"{TRACE}?view=table",
+    "logs": f"{TRACE}?view=logs",
+    "shares": "/shares",
+    "sources": "/sources",
+}
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
+    """A Spanboard that holds one trace."""
+    source()
+    path = tmp_path_factory.mktemp("rich") / "rich.json"
+    rich_file(path)
+    running = RunningSpanboard("--no-demo")
+    running.start()
+    running.interrupt()
+    subprocess.run(
+        [sys.executable, "manage.py", "load", str(path)],
+        cwd=ROOT,
+        env={
+            "PATH": "/usr/bin:/bin",
+            "SPANBOARD_DATA_DIR": str(running.folder / "data"),
+        },
+        check=True,
+        timeout=100,
+    )
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"), [("light", 1440), ("dark", 1440), ("light", 390)]
+)
+def test_axe_finds_nothing_serious(
+    browser: Any, board: Any, scheme: str, width: int
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    found = {}
+    for name, address in PAGES.items():
+        page.goto(f"{board.url}{address}")
+        if address.startswith("/trace"):
+            page.wait_for_selector("[data-ready]")
+        if "span=" in address:
+            page.wait_for_selector(".figures")
+        if "view=" in address:
+            page.wait_for_selector(".view:not([hidden])[data-shown]", state="attached")
+        page.wait_for_load_state("networkidle")
+        problems = violations(page)
+        if problems:
+            found[name] = problems
+    context.close()
+    assert not found, "\n".join(
+        f"{name}: {line}" for name, lines in found.items() for line in lines
+    )
