@@ -165,6 +165,9 @@ class RollupBlock(models.Model):
     overlap = models.BooleanField(default=False)
     level = models.CharField(max_length=20, default="")  # "": all, as it was before
     revision = models.BigIntegerField(default=0)  # another number at each write
+    # Sums over all services, for the band; absent in other groups of levels.
+    requests = models.BigIntegerField(null=True)
+    failed = models.BigIntegerField(null=True)
     payload = models.BinaryField()
 
     class Meta:

@@ -92,6 +92,10 @@ def _add_to(block: RollupBlock, more: Contribution) -> None:
     if total:
         block.payload = total.to_bytes()
         block.revision = fresh_revision()
+        if block.level == "graph":
+            services = [t for lv, _, _, t in total.items() if lv == "service"]
+            block.requests = sum(tally.count for tally in services)
+            block.failed = sum(tally.errors for tally in services)
         block.save()
     elif block.pk is not None:
         block.delete()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard.graph.build import build_graph, edges_in
+from dashboard.graph.export import to_dot, to_graphml, to_mermaid
 from dashboard.graph.options import GraphOptions
 from dashboard.models import Source
 from dashboard.presenters.graph_strings import graph_strings
 from dashboard.presenters.problems import problem_text
 from dashboard.presenters.topology import graph_json, topology_data
 from dashboard.presenters.topology_answers import UnknownNode, answers
+from dashboard.presenters.topology_band import band_data
+from dashboard.presenters.topology_export import export_parts
 from dashboard.presenters.topology_panel import edge_panel, node_panel
 from dashboard.reads.rollups import read_tables
 
@@ -113,6 +117,37 @@ def node(request: HttpRequest) -> HttpResponse:
         return JsonResponse(node_panel(options, name))
     except UnknownNode as unknown:
         return _refusal(f"The window has no node “{unknown}”.", 404)
+
+
+@require_safe
+def band(request: HttpRequest) -> HttpResponse:
+    """The stored time with its rates."""
+    options, refusal = _read(request)
+    return refusal or JsonResponse(band_data(options))
+
+
+EXPORTS = {
+    "dot": ("text/vnd.graphviz", to_dot),
+    "graphml": ("application/graphml+xml", to_graphml),
+    "mmd": ("text/plain", to_mermaid),
+}
+
+
+@require_safe
+def export(request: HttpRequest, kind: str) -> HttpResponse:
+    """The graph as DOT, GraphML or Mermaid; not grouped unless asked for."""
+    options, refusal = _read(request)
+    if refusal:
+        return refusal
+    if not request.GET.get("group"):
+        options = replace(options, group="none")
+    mime, write = EXPORTS[kind]
+    answer = HttpResponse(
+        write(*export_parts(options)).encode("utf-8", "replace"),
+        f"{mime}; charset=utf-8",
+    )
+    answer["Content-Disposition"] = f'attachment; filename="graph.{kind}"'
+    return answer
 
 
 @require_safe

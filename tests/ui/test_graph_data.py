@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 from urllib.parse import quote
 
+import networkx as nx
 import pytest
 from django.test import Client
 
 from dashboard.actions.ingest import ingest
+from dashboard.actions.rollups import fold_rollups
 from dashboard.actions.sources import ensure_source
 from tests.factories import make_trace
 
@@ -239,3 +242,29 @@ def test_what_is_not_there_has_no_panel(client: Client, filled: None) -> None:
     )
     assert "no node" in get(client, "/graph/node.json?id=group:x", 404)["error"]
     assert get(client, "/graph/node.json", 404)["status"] == 404
+
+
+def test_exports_hold_every_node_and_edge(client: Client, filled: None) -> None:
+    graph = nx.read_graphml(io.BytesIO(client.get("/graph.graphml").content))
+    assert set(graph.nodes) == {"web", "shop", "stock", NASTY}
+    assert graph.edges["web", "shop"]["calls"] == 10
+    dot = client.get("/graph.dot?hide=kind+=+database")
+    assert dot["Content-Type"].startswith("text/vnd.graphviz")
+    assert dot.content.decode().count("->") - NASTY.count("->") == 2
+    assert client.get("/graph.mmd?level=operation").content.startswith(b"flowchart LR")
+    assert client.get("/graph.dot?what=1").status_code == 400
+
+
+def test_the_band_holds_all_requests_folded_or_not(
+    client: Client, filled: None
+) -> None:
+    before = get(client, "/graph/band.json")
+    assert sum(before["requests"]) == 30
+    assert sum(before["failed"]) == 3
+    fold_rollups()
+    assert get(client, "/graph/band.json") == before
+    one = f"start={before['first_us']}&end={before['first_us'] + 60_000_000}"
+    assert (
+        sum(get(client, f"/graph/band.json?{one}")["requests"]) == before["requests"][0]
+    )
+    assert get(client, "/graph/band.json?source=nobody")["requests"] == []
