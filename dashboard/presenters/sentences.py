@@ -14,12 +14,13 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from dashboard.analysis.attempts import find_attempts
+from dashboard.analysis.attempts import Attempts, find_attempts
 from dashboard.analysis.folding import find_folds
 from dashboard.analysis.missing import find_missing
 from dashboard.graph.slowness import place, without_own
 from dashboard.presenters import text
-from dashboard.presenters.envoy import fault_sentences, reason
+from dashboard.presenters.envoy import reason
+from dashboard.presenters.faults import fault_text, find_faults
 from dashboard.presenters.shown import Shown
 from dashboard.presenters.slowness import window_text
 from dashboard.traces.durations import format_duration_ns
@@ -28,6 +29,7 @@ from dashboard.traces.trace import Flag, Trace
 MAX_ROWS = 500
 LEAST_SHARE = 0.05  # of the critical path, to be worth a sentence
 MANY = 10  # equal calls of one span, to be worth a sentence
+MAX_FAULTS = 3
 LOOKED_AT = 10  # spans that are compared with stored calls
 Sentence = dict[str, Any]
 
@@ -37,12 +39,14 @@ def sentences(shown: Shown) -> list[Sentence]:
     trace = shown.trace
     if not len(trace):
         return []
+    error = error_sentence(trace, shown.summary)
+    tried = find_attempts(trace)
     return [
         *time_sentences(shown),
-        *error_sentence(trace, shown.summary),
+        *error,
         *unusual_sentences(shown),
-        *(sentence("fault", "warning", *one) for one in fault_sentences(trace)),
-        *attempt_sentences(trace),
+        *fault_sentences(trace, error, tried),
+        *attempt_sentences(trace, tried),
         *repeat_sentences(shown),
         *missing_sentences(shown),
     ]
@@ -199,17 +203,32 @@ def unusual_sentences(shown: Shown) -> list[Sentence]:
     return [told for _excess, told in found[:2]]
 
 
-def attempt_sentences(trace: Trace) -> list[Sentence]:
+def fault_sentences(
+    trace: Trace, error: list[Sentence], tried: list[Attempts]
+) -> list[Sentence]:
+    """What proxies report, as far as no other sentence says it, at most three."""
+    said = {one["row"] for one in error}
+    retried = {one.caller for one in tried}
+    found = []
+    for fault in find_faults(trace):
+        exhausted = fault.code == "retries-exhausted" and retried.issuperset(fault.rows)
+        if exhausted or (said.issuperset(fault.rows) and not fault.injected):
+            continue
+        found.append(sentence("fault", "warning", fault_text(fault), fault.rows))
+    return found[:MAX_FAULTS]
+
+
+def attempt_sentences(trace: Trace, tried: list[Attempts]) -> list[Sentence]:
     """Calls that were tried again, at most two sentences."""
     groups: dict[tuple[str, str, int, bool], list[int]] = {}
-    for tried in find_attempts(trace):
+    for one in tried:
         key = (
-            trace.service_name(tried.caller),
-            trace.operation_name(tried.rows[0]),
-            len(tried.rows),
-            tried.succeeded,
+            trace.service_name(one.caller),
+            trace.operation_name(one.rows[0]),
+            len(one.rows),
+            one.succeeded,
         )
-        groups.setdefault(key, []).extend(tried.rows)
+        groups.setdefault(key, []).extend(one.rows)
     found = []
     for (caller, operation, tries, succeeded), rows in list(groups.items())[:2]:
         values = {"caller": caller, "operation": operation, "n": tries}

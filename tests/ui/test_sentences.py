@@ -174,7 +174,8 @@ def test_envoys_flags_are_told_in_words(flags: str, words: str) -> None:
 
 def test_several_flags_and_a_caller_that_left_are_told() -> None:
     shown = shown_of(make_trace([ROOT_SPAN, faulty("URX,UF")]))
-    assert len(told(shown, "fault")) == 2
+    (found,) = told(shown, "fault")
+    assert "could not connect to ratings." in found["text"]
     gone = faulty("DC", "server", upstream_cluster="inbound|9080||")
     (found,) = told(shown_of(make_trace([ROOT_SPAN, gone])), "fault")
     assert "was not done when its caller went away" in found["text"]
@@ -273,3 +274,125 @@ def test_names_with_percent_signs_and_no_spans_break_nothing() -> None:
     (found,) = told(shown_of(make_trace(spans)), "time")
     assert hostile in found["text"]
     assert sentences(shown_of(make_trace([]))) == []
+
+
+RATINGS = "ratings.default.svc.cluster.local:9080/*"
+REVIEWS = "reviews.default.svc.cluster.local:9080/*"
+PAGE = "productpage.default.svc.cluster.local:9080/productpage*"
+
+
+def proxied(
+    name: str, parent: str, service: str, flags: str = "-", **more: Any
+) -> Span:
+    """A proxy's span as a real mesh makes it; failed unless its flag says nothing."""
+    kind = more.pop("kind", "server")
+    host = more["operation"].partition(":")[0]
+    cluster = "inbound|9080||" if kind == "server" else f"outbound|9080||{host}"
+    tags = {
+        "component": "proxy",
+        "http.status_code": more.pop("status", "200"),
+        "response_flags": flags,
+        "upstream_cluster": cluster,
+    }
+    if tags["http.status_code"] != "200":
+        tags["error"] = True
+    return {
+        "id": name,
+        "parent": parent,
+        "service": f"{service}.default",
+        "kind": kind,
+        "tags": tags,
+        **more,
+    }
+
+
+def test_a_dead_application_is_told_once_as_a_mesh_shows_it() -> None:
+    spans = [
+        proxied("4", "", "reviews", operation=REVIEWS, duration=89_000),
+        proxied(
+            "5",
+            "4",
+            "reviews",
+            "URX",
+            kind="client",
+            status="503",
+            operation=RATINGS,
+            start=500,
+            duration=80_000,
+        ),
+    ]
+    spans += [
+        proxied(
+            f"6{n}",
+            "5",
+            "ratings",
+            "UF",
+            status="503",
+            operation=RATINGS,
+            start=1_000 + n * 20_000,
+            duration=300,
+        )
+        for n in range(3)
+    ]
+    shown = shown_of(make_trace(spans))
+    (fault,) = told(shown, "fault")
+    assert fault["text"] == (
+        "ratings.default could not connect to its own application (3 ×)."
+    )
+    assert fault["row_count"] == 3
+    (tried,) = told(shown, "attempts")
+    assert tried["text"] == f"reviews.default tried {RATINGS} 3 times; all failed."
+
+
+def test_an_injected_delay_and_those_who_gave_up_are_told() -> None:
+    spans = [proxied("2", "", "productpage", operation=PAGE, duration=6_000_000)]
+    for n in range(2):
+        start = 1_000 + n * 3_000_000
+        gone = {"status": "0", "operation": REVIEWS}
+        spans += [
+            proxied(
+                f"3{n}",
+                "2",
+                "productpage",
+                "DC",
+                kind="client",
+                start=start,
+                duration=3_000_000,
+                **gone,
+            ),
+            proxied(
+                f"4{n}",
+                f"3{n}",
+                "reviews",
+                "DC",
+                start=start + 500,
+                duration=2_999_000,
+                **gone,
+            ),
+            proxied(
+                f"5{n}",
+                f"4{n}",
+                "reviews",
+                "DI",
+                kind="client",
+                operation=RATINGS,
+                start=start + 1_000,
+                duration=7_000_000,
+            ),
+        ]
+    shown = shown_of(make_trace(spans))
+    assert [one["text"] for one in told(shown, "fault")] == [
+        "As a test, the mesh was told to delay calls of reviews.default to ratings "
+        "(2 ×).",
+        "productpage.default gave up waiting for reviews (2 ×).",
+        "reviews.default was not done when its caller went away (2 ×).",
+    ]
+
+
+def test_what_the_error_says_is_not_said_again() -> None:
+    call = faulty("UH", error=True)
+    shown = shown_of(make_trace([ROOT_SPAN, call]))
+    assert "no healthy host" in told(shown, "error")[0]["text"]
+    assert told(shown, "fault") == []
+    injected = shown_of(make_trace([ROOT_SPAN, faulty("FI", error=True)]))
+    assert "As a test" in told(injected, "fault")[0]["text"]
