@@ -13,6 +13,7 @@ from dashboard.views import (
     span,
     topology,
     trace,
+    trace_exports,
     trace_views,
 )
 from dashboard.views.api import otlp
@@ -25,6 +26,7 @@ search_urls = [
     path("upload", search.upload, name="upload"),
 ]
 trace_urls = [
+    path("trace/<str:trace_id>.json", trace_exports.document, name="trace-document"),
     path("trace/<str:trace_id>", trace.show, name="trace"),
     path("trace/<str:trace_id>/payload", trace.payload, name="trace-payload"),
     path("trace/<str:trace_id>/span/<int:row>", span.span, name="trace-span"),
@@ -32,7 +34,14 @@ trace_urls = [
     path("trace/<str:trace_id>/span/<int:row>/value", span.value, name="span-value"),
     path("trace/<str:trace_id>/find", trace.find, name="trace-find"),
     path("trace/<str:trace_id>/events", events.trace_events, name="trace-events"),
-    path("trace/<str:trace_id>/download", trace.download, name="trace-download"),
+    path(
+        "trace/<str:trace_id>/download", trace_exports.download, name="trace-download"
+    ),
+    path(
+        "trace/<str:trace_id>/span/<int:row>/raw",
+        trace_exports.raw_span,
+        name="trace-raw",
+    ),
     path(
         "trace/<str:trace_id>/statistics",
         trace_views.statistics,
@@ -66,6 +75,12 @@ share_urls = [
     path("s/<str:token>/span/<int:row>/more", span.share_more, name="share-more"),
     path("s/<str:token>/span/<int:row>/value", span.share_value, name="share-value"),
     path("s/<str:token>/find", share.share_find, name="share-find"),
+    path("s/<str:token>/download", trace_exports.share_download, name="share-download"),
+    path(
+        "s/<str:token>/span/<int:row>/raw",
+        trace_exports.share_raw_span,
+        name="share-raw",
+    ),
     path(
         "s/<str:token>/statistics",
         trace_views.share_statistics,

@@ -37,7 +37,10 @@ def view_names() -> list[tuple[str, str]]:
 def view_urls(kind: str, key: str) -> dict[str, str]:
     """What the views ask of the server; ``kind`` is "trace" or "share"."""
     names = ("statistics", "rows", "graph", "logs", "csv", "find")
-    return {name: reverse(f"dashboard:{kind}-{name}", args=[key]) for name in names}
+    urls = {name: reverse(f"dashboard:{kind}-{name}", args=[key]) for name in names}
+    if kind == "trace":
+        urls["document"] = reverse("dashboard:trace-document", args=[key])
+    return urls
 
 
 def view_strings() -> dict[str, str]:
@@ -130,6 +133,12 @@ def view_strings() -> dict[str, str]:
         "zoomIn": _("Zoom in"),
         "zoomOut": _("Zoom out"),
         "fit": _("Show the whole graph"),
+        "exportCut": _("The first {n} of {total} rows are in the picture."),
+        "exportFailed": _("The picture could not be made ({text})."),
+        "exportRows": _("rows {from} to {to} of {total}"),
+        "exportWindow": _("from {from} to {to}"),
+        "markSelf": _("self time"),
+        "markWaits": _("waiting for others"),
         "cutMatches": _(
             "Only the first {n} matches in tags were looked up; name a tag more exactly."
         ),

@@ -125,7 +125,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         "find": reverse("dashboard:share-find", args=args),
         "events": reverse("dashboard:share-events", args=args),
         "live": "",
-        "download": "",
+        "download": reverse("dashboard:share-download", args=args),
         "trace": "",
     }
     context: dict[str, Any] = page_context(

@@ -34,10 +34,7 @@ from dashboard.presenters.trace_views import (
 )
 from dashboard.reads import find as finder
 from dashboard.reads.operations import known_operations
-from dashboard.reads.traces import find_record, load, load_whole
-from dashboard.sources.jaeger.export import to_jaeger_json
-from dashboard.sources.otlp.export import to_otlp_json
-from dashboard.sources.zipkin.export import to_zipkin_json
+from dashboard.reads.traces import find_record, load
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
 
@@ -64,11 +61,6 @@ KNOWN = {
     "sort",
     "least",
     "detail",
-}
-EXPORTS = {
-    "jaeger": (to_jaeger_json, "application/json", "json"),
-    "otlp": (to_otlp_json, "application/json", "otlp.json"),
-    "zipkin": (to_zipkin_json, "application/json", "zipkin.json"),
 }
 
 
@@ -212,22 +204,3 @@ def find_answer(request: HttpRequest, trace: Any, details: bytes) -> HttpRespons
     else:
         rows = finder.find_rows(trace, details, wanted)
     return JsonResponse({"rows": rows})
-
-
-@require_safe
-def download(request: HttpRequest, trace_id: str) -> HttpResponse:
-    """The trace as a file in a chosen format."""
-    record = record_or_404(trace_id)
-    name = request.GET.get("format", "jaeger")
-    if name not in EXPORTS:
-        return problem_page(
-            request,
-            400,
-            _("There is no such format"),
-            _("Choose one of: %(names)s.") % {"names": ", ".join(EXPORTS)},
-        )
-    export, kind, ending = EXPORTS[name]
-    response = HttpResponse(export([load_whole(record)]), content_type=kind)
-    file_name = f"trace-{record.trace_id}.{ending}"
-    response["Content-Disposition"] = f'attachment; filename="{file_name}"'
-    return response

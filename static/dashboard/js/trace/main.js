@@ -4,6 +4,7 @@ import { copy, el, text, toast } from "../dom.js";
 import { connect } from "../socket.js";
 import { Choices } from "./choices.js";
 import { Events } from "./events.js";
+import { exportMenu } from "./export.js";
 import { Finder } from "./find.js";
 import { Grid } from "./grid.js";
 import { badge, head, kept, restore, waiting } from "./growth.js";
@@ -366,6 +367,7 @@ function wire() {
     time.zoom(event.deltaY > 0 ? 1.25 : 0.8, time.from + (time.to - time.from) * share);
   }, { passive: false });
   shareDialog();
+  exportMenu(page, app);
 }
 
 /** A sentence of the summary: its first span opens, all of them are lit. */
