@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.presenters.colors import monogram, slots
+from dashboard.presenters.marks import mark_columns
 from dashboard.presenters.payload_answers import (
     fold_columns,
     narrow,
@@ -74,6 +75,8 @@ def build_payload(
     columns.append(("kind", trace.kind.astype("u1")))
     least = int(head.get("repeat_least", REPEAT_LEAST))
     columns += pair_columns(trace) + fold_columns(trace, unit, least)
+    marks, peers = mark_columns(trace)
+    columns += marks
     orphans, absent = placeholders(trace, origin, unit, bool(head.get("growing")))
     columns += orphans
     columns.sort(key=lambda item: -item[1].itemsize)
@@ -94,6 +97,7 @@ def build_payload(
         "services": [[name, colours[name], monogram(name)] for name in trace.services],
         "operations": trace.operations,
         "versions": versions,
+        "peers": peers,
         "ids": trace.span_ids if count <= MAX_IDS else None,
         "columns": table,
     }

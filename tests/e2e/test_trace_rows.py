@@ -293,3 +293,44 @@ def test_events_of_a_nonsense_frame_are_refused(page: Any, board: Any) -> None: 
         assert answer.status == 400, words
         assert "frames" in answer.json()["error"]
     assert page.request.get(address, params={"frames": "9999"}).json()["events"] == {}
+
+
+def test_rows_tell_status_and_silent_peers(page: Any, board: Any) -> None:  # noqa: F811
+    open_it(page, board)
+    rated = page.locator(".span-row", has_text="GET /ratings/0")
+    assert rated.locator(".status.bad").inner_text() == "500"
+    failed = page.locator(".span-row", has_text="SELECT FOR UPDATE")
+    assert failed.locator(".peer").inner_text() == "mysql"
+    assert (
+        page.locator(".span-row", has_text="reviews:9080").locator(".peer").count() == 0
+    )
+
+
+def test_time_zooms_by_axis_wheel_and_keys(page: Any, board: Any) -> None:  # noqa: F811
+    open_it(page, board)
+    axis = page.locator("[data-axis]").bounding_box()
+    y = axis["y"] + 10
+    page.mouse.move(axis["x"] + axis["width"] * 0.25, y)
+    page.mouse.down()
+    page.mouse.move(axis["x"] + axis["width"] * 0.5, y, steps=4)
+    page.mouse.up()
+    assert page.locator("[data-window]").inner_text() == "460\u202fms – 920\u202fms"
+    page.mouse.wheel(0, -200)
+    wait(page, "!location.search.includes('from=460000&')")
+    page.keyboard.press("0")
+    assert page.locator("[data-window]").inner_text() == "0 – 1.84\u202fs"
+    end = page.get_by_role("slider", name="End of the window of time")
+    end.focus()
+    page.keyboard.press("PageDown")
+    assert end.get_attribute("aria-valuenow") == "900"
+    assert end.get_attribute("aria-valuetext") == "1.66\u202fs"
+
+
+def test_paper_shows_all_rows(page: Any, board: Any) -> None:  # noqa: F811
+    open_it(page, board, "?folds=0")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+    assert page.locator(".span-row:visible").count() == rows(page) > 300
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    until(lambda: page.locator(".span-row:visible").count() < 100, "fewer rows", 5)

@@ -36,6 +36,8 @@ function chain(span, actions) {
   if (!span.chain?.length) return null;
   const list = el("nav", { class: "chain small", "aria-label": text("callersAbove") });
   span.chain.forEach((one, i) => {
+    // Spans of one service that follow one another are one step.
+    if (i && one.service === span.chain[i - 1].service) return;
     if (i === 1 && span.chain_left_off) list.append(el("span", { class: "quiet", text: `… ${span.chain_left_off} …` }), icon("right"));
     list.append(el("button", { class: "link-button", type: "button", title: `${one.service} ${one.operation}`.slice(0, 300), text: one.service, on: { click: () => actions.go(one.row) } }), icon("right"));
   });

@@ -7,6 +7,7 @@ import { fillSpan } from "./span_row.js";
 
 const MAX_HEIGHT = 12_000_000; // browsers cap the height of a scroller
 const OVERSCAN = 8;
+const MAX_PRINTED = 3_000;
 
 export class Grid {
   /** handlers: onOpen(item), onToggle(item), onView(first, last) */
@@ -25,6 +26,8 @@ export class Grid {
     this.insets = []; // [{item, element, height, place}], details between the rows
     scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => { this.measure(); this.draw(); }).observe(scroller);
+    addEventListener("beforeprint", () => { this.printing = true; this.refresh(); });
+    addEventListener("afterprint", () => { this.printing = false; this.refresh(); });
     body.addEventListener("click", (event) => this.click(event));
     body.addEventListener("focusin", (event) => {
       const row = event.target.closest(".span-row")?.spanItem?.row ?? -1;
@@ -113,10 +116,11 @@ export class Grid {
     const view = this.scroller.clientHeight || 600;
     const down = this.offset();
     const first = this.placeAt(down);
-    const from = Math.max(0, Math.floor(first) - OVERSCAN);
-    const to = Math.min(plan.length, Math.ceil(this.placeAt(down + view)) + OVERSCAN);
+    // On paper all rows are in sight, up to what a browser can lay out.
+    const from = this.printing ? 0 : Math.max(0, Math.floor(first) - OVERSCAN);
+    const to = this.printing ? Math.min(plan.length, MAX_PRINTED) : Math.min(plan.length, Math.ceil(this.placeAt(down + view)) + OVERSCAN);
     while (this.pool.length < to - from) this.pool.push(this.make());
-    const shift = this.scroller.scrollTop - down;
+    const shift = this.printing ? 0 : this.scroller.scrollTop - down;
     const size = this.pool.length;
     const used = new Set();
     this.pin(from, to, shift);

@@ -52,6 +52,7 @@ export function makeModel({ header, columns }) {
     operation: (row) => header.operations[columns.operation[row]],
     version: (row) => header.versions[columns.version[row]],
     end: (row) => start[row] + columns.duration[row],
+    peer: (row) => (columns.peer?.[row] ? header.peers[columns.peer[row] - 1] : null),
     pair: readPairs(columns, count, parent),
     ...readRepeats(columns, count),
     missing: readMissing(header, columns),

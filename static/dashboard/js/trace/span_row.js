@@ -35,6 +35,10 @@ export function fillSpan(grid, made, row, place, marks) {
   }
   if (server >= 0) parts.push(sign("pair", text("bothHalves")));
   parts.push(el("span", { class: "operation", text: operation.slice(0, MAX_NAME), title: operation.slice(0, MAX_NAME) }));
+  const status = model.columns.status?.[named] || (server >= 0 ? model.columns.status?.[row] : 0);
+  if (status) parts.push(el("span", { class: `status${status >= 500 ? " bad" : ""}`, text: String(status), title: text("httpStatus", { n: status }) }));
+  const peer = model.peer(row);
+  if (peer) parts.push(...peerSign(peer));
   if (marks.closed) parts.push(el("span", { class: "hidden-count", text: `+${plan.below(row).toLocaleString()}` }));
   made.name.replaceChildren(...parts);
   made.time.textContent = took;
@@ -58,6 +62,13 @@ function sameService(model, plan, above, row) {
   }
   const shown = plan.pairs && model.pair[above] >= 0 ? model.pair[above] : above;
   return model.columns.service[shown] === model.columns.service[row];
+}
+
+const PEER_ICONS = { database: "database", queue: "queue" };
+
+/** Who was called where nobody on the other side sent spans. */
+function peerSign([name, kind]) {
+  return [sign(PEER_ICONS[kind] ?? "external", text(`peer-${kind}`)), el("span", { class: "peer", text: name.slice(0, 60), title: name.slice(0, 300) })];
 }
 
 /** An icon with a word for it. */

@@ -23,6 +23,9 @@ export class TimeWindow {
     this.handles = [0, 1].map((i) => el("span", { class: "handle", role: "slider", tabindex: "0", "aria-label": text(i ? "windowEnd" : "windowStart"), "aria-valuemin": "0", "aria-valuemax": "1000", data: { handle: i }, on: { keydown: (event) => this.key(event, i) } }));
     this.overview.append(this.plot, this.before, this.after, ...this.handles);
     this.overview.addEventListener("pointerdown", (event) => this.drag(event));
+    this.overview.addEventListener("wheel", (event) => this.wheel(event, this.overview, 0, this.model.duration), { passive: false });
+    this.axis.addEventListener("wheel", (event) => this.wheel(event, this.axis, this.from, this.to), { passive: false });
+    this.axis.addEventListener("pointerdown", (event) => this.select(event));
     new ResizeObserver(() => this.ticks()).observe(this.axis);
   }
 
@@ -102,6 +105,40 @@ export class TimeWindow {
       marks.push(mark);
     }
     this.axis.replaceChildren(...marks);
+  }
+
+  /** The wheel over a scale of times zooms around the pointer; sideways it pans. */
+  wheel(event, scale, low, high) {
+    event.preventDefault();
+    if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) { this.pan(event.deltaX > 0 ? 0.05 : -0.05); return; }
+    const box = scale.getBoundingClientRect();
+    const at = low + (high - low) * Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+    this.zoom(event.deltaY > 0 ? 1.25 : 0.8, Math.min(Math.max(at, this.from), this.to));
+  }
+
+  /** Drawing over the axis zooms to what was drawn. */
+  select(event) {
+    if (event.button) return;
+    event.preventDefault();
+    const box = this.axis.getBoundingClientRect();
+    const share = (e) => Math.min(Math.max((e.clientX - box.left) / box.width, 0), 1);
+    const begin = share(event);
+    const drawn = el("span", { class: "drawn" });
+    this.axis.append(drawn);
+    const move = (e) => {
+      drawn.style.setProperty("left", `${Math.min(begin, share(e)) * 100}%`);
+      drawn.style.setProperty("width", `${Math.abs(share(e) - begin) * 100}%`);
+    };
+    const stop = (e) => {
+      removeEventListener("pointermove", move);
+      removeEventListener("pointerup", stop);
+      drawn.remove();
+      const [a, b] = [begin, share(e)].sort((x, y) => x - y);
+      const length = this.to - this.from;
+      if (b - a > 0.005) this.set(this.from + a * length, this.from + b * length);
+    };
+    addEventListener("pointermove", move);
+    addEventListener("pointerup", stop);
   }
 
   drag(event) {
