@@ -60,6 +60,7 @@ graph_urls = [
     path("graph.graphml", topology.export, {"kind": "graphml"}, name="graph-graphml"),
     path("graph.mmd", topology.export, {"kind": "mmd"}, name="graph-mermaid"),
     path("graph/band.json", topology.band, name="graph-band"),
+    path("graph/diff.json", topology.diff, name="graph-diff"),
     path("graph/edge.json", topology.edge, name="graph-edge"),
     path("graph/node.json", topology.node, name="graph-node"),
     path("dependencies", topology.show, name="dependencies"),

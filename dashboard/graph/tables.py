@@ -60,6 +60,16 @@ class Table:
             self._totals = self.rows.grouped(self.key, len(self.keys))
         return self._totals
 
+    def only(self, keys: Mask) -> Table:
+        """The rows of some keys (a mask)."""
+        result: Table = Table.__new__(Table)
+        result.keys, result.words = self.keys, self.words
+        keep = np.flatnonzero(keys[self.key])
+        result.rows = self.rows.taken(keep)
+        result.key, result.minute = self.key[keep], self.minute[keep]
+        result._totals = None
+        return result
+
     def live(self) -> list[int]:
         """Numbers of the keys that count something."""
         return [int(n) for n in np.flatnonzero(self.totals().count)]

@@ -89,12 +89,25 @@ def view_of(
     options: GraphOptions, window: Window, minutes: tuple[int, int], now_us: int
 ) -> View:
     """The view of a window's sums; what was made of equal sums is taken again."""
-    seconds = window_seconds(options, *minutes, now_us)
     key = (options.level, options.self_calls)
     whole = window.derived.get(key)
     if whole is None:
         whole = build_graph(window.tables, key[0], self_calls=key[1])
         window.derived[key] = whole
+    return shaped(options, window, minutes, now_us, whole, window.derived)
+
+
+def shaped(
+    options: GraphOptions,
+    window: Window,
+    minutes: tuple[int, int],
+    now_us: int,
+    whole: nx.DiGraph,
+    derived: dict[Any, Any],
+) -> View:
+    """A whole graph filtered, focused and grouped; ``derived`` keeps what repeats."""
+    seconds = window_seconds(options, *minutes, now_us)
+    key = (options.level, options.self_calls)
     graph = whole
     if options.hide:
         wanted = read_expression(options.hide)
@@ -111,10 +124,10 @@ def view_of(
     if groups.by:
         simple = not options.hide and not options.focus
         closed = (*key, options.group, opened)
-        if not simple or closed not in window.derived:
+        if not simple or closed not in derived:
             shown = quotient(graph, groups, opened, options.self_calls)
         if simple:
-            shown = window.derived.setdefault(closed, shown)
+            shown = derived.setdefault(closed, shown)
     return View(
         options=options,
         first=minutes[0],

@@ -88,7 +88,7 @@ def edge_panel(options: GraphOptions, caller: str, callee: str) -> dict[str, Any
         "callee": _label(view, callee),
     }
     query = window_query(options, view.window)
-    found = _examples(view, part, _edge_terms(part.table, part.keys(view)))
+    found = _examples(view, part, edge_terms(part.table, part.keys(view)))
     search = {**_services_query(part.table, part.keys(view)), **query}
     return {
         "kind": "edge",
@@ -113,7 +113,7 @@ def node_panel(options: GraphOptions, name: str) -> dict[str, Any]:
     own, _measure = _figures(view, parts)
     query = window_query(options, view.window)
     found = Examples()
-    around = _edge_terms(TABLES[options.level][0], _keys_around(view, members))
+    around = edge_terms(TABLES[options.level][0], _keys_around(view, members))
     for part in parts:
         keys = part.keys(view)
         terms = around
@@ -206,7 +206,8 @@ def _ends(table_name: str, words: Words) -> Edge:
     return words[0], words[1 if table_name == "edge" else 2]
 
 
-def _edge_terms(table_name: str, keys: Iterable[Words]) -> tuple[int, ...]:
+def edge_terms(table_name: str, keys: Iterable[Words]) -> tuple[int, ...]:
+    """The terms of traces with such calls."""
     pairs = dict.fromkeys(_ends(table_name, words) for words in keys)
     return tuple(term("c", *pair) for pair in pairs)
 

@@ -18,6 +18,7 @@ from dashboard.presenters.problems import problem_text
 from dashboard.presenters.topology import graph_json, topology_data
 from dashboard.presenters.topology_answers import UnknownNode, answers
 from dashboard.presenters.topology_band import band_data
+from dashboard.presenters.topology_diff import NothingToCompare, diff_data
 from dashboard.presenters.topology_export import export_parts
 from dashboard.presenters.topology_panel import edge_panel, node_panel
 from dashboard.reads.rollups import read_tables
@@ -124,6 +125,21 @@ def band(request: HttpRequest) -> HttpResponse:
     """The stored time with its rates."""
     options, refusal = _read(request)
     return refusal or JsonResponse(band_data(options))
+
+
+@require_safe
+def diff(request: HttpRequest) -> HttpResponse:
+    """What changed between two windows, sources or versions."""
+    options, refusal = _read(request)
+    if refusal:
+        return refusal
+    try:
+        return JsonResponse(diff_data(options))
+    except NothingToCompare:
+        return _refusal(
+            "Say what to compare with: base=previous, hour, day or week; base_start; "
+            "base_source; or service with version and base_version."
+        )
 
 
 EXPORTS = {

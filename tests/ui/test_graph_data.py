@@ -14,49 +14,54 @@ from django.test import Client
 from dashboard.actions.ingest import ingest
 from dashboard.actions.rollups import fold_rollups
 from dashboard.actions.sources import ensure_source
-from tests.factories import make_trace
+from tests.factories import START_US, make_trace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NASTY = 'pay"];<script>alert(1)</script>\n@x\\'
 
 
 def call(number: int, callee: str, error: bool = False, **rest: Any) -> Any:
-    """A trace in which web asks a service, and that its database."""
-    return make_trace(
-        [
-            {"id": "01", "service": "web", "kind": "server", "duration": 900},
-            {
-                "id": "02",
-                "parent": "01",
-                "service": "web",
-                "kind": "client",
-                "start": 10,
-                "duration": 500,
-            },
-            {
-                "id": "03",
-                "parent": "02",
-                "service": callee,
-                "operation": "ask",
-                "kind": "server",
-                "start": 20,
-                "duration": 400,
-                "tags": {"error": error},
-                "process": {"service.version": rest.get("version", "v1")},
-            },
-            {
-                "id": "04",
-                "parent": "03",
-                "service": callee,
-                "operation": "SELECT",
-                "kind": "client",
-                "start": 30,
-                "duration": 50,
-                "tags": {"db.system": "mysql", "db.name": "stock"},
-            },
-        ],
-        f"{number:032x}",
-    )
+    """A trace in which web asks a service, and that its database.
+
+    ``late`` is added to each start in µs, ``slow`` multiplies the durations.
+    """
+    late, slow = rest.get("late", 0), rest.get("slow", 1)
+    spans: list[dict[str, Any]] = [
+        {"id": "01", "service": "web", "kind": "server", "duration": 900},
+        {
+            "id": "02",
+            "parent": "01",
+            "service": "web",
+            "kind": "client",
+            "start": 10,
+            "duration": 500,
+        },
+        {
+            "id": "03",
+            "parent": "02",
+            "service": callee,
+            "operation": "ask",
+            "kind": "server",
+            "start": 20,
+            "duration": 400,
+            "tags": {"error": error},
+            "process": {"service.version": rest.get("version", "v1")},
+        },
+        {
+            "id": "04",
+            "parent": "03",
+            "service": callee,
+            "operation": "SELECT",
+            "kind": "client",
+            "start": 30,
+            "duration": 50,
+            "tags": {"db.system": "mysql", "db.name": "stock"},
+        },
+    ]
+    for span in spans:
+        span["start"] = span.get("start", 0) + late
+        span["duration"] *= slow
+    return make_trace(spans, f"{number:032x}")
 
 
 @pytest.fixture
@@ -268,3 +273,77 @@ def test_the_band_holds_all_requests_folded_or_not(
         sum(get(client, f"/graph/band.json?{one}")["requests"]) == before["requests"][0]
     )
     assert get(client, "/graph/band.json?source=nobody")["requests"] == []
+
+
+PAST_US = 300_000_000  # five minutes: a window that is over
+BACK_US = PAST_US + 600_000_000
+
+
+def fixed(back_us: int = PAST_US) -> str:
+    """A window of two minutes around the traces, or so long before."""
+    first = (START_US - back_us) // 60_000_000 * 60_000_000
+    return f"start={first}&end={first + 120_000_000}"
+
+
+def test_a_diff_tells_what_failed_more_with_its_traces(client: Client) -> None:
+    source = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
+    traces = [call(n, "shop", late=-BACK_US, error=n == 1) for n in range(1, 61)]
+    traces += [
+        call(n, "shop", late=-PAST_US, error=n % 2 == 0) for n in range(101, 161)
+    ]
+    traces += [call(n, "cart", late=-BACK_US) for n in range(201, 231)]
+    ingest(source, traces, replace=True)
+    base = fixed(BACK_US).replace("start", "base_start").replace("end", "base_end")
+    data = get(client, f"/graph/diff.json?{fixed()}&{base}")
+    first = data["changes"][0]
+    assert (first["change"], first["caller"], first["callee"]) == (
+        "more_errors",
+        "web",
+        "shop",
+    )
+    assert first["significant"]
+    assert data["sentence"].startswith("web → shop fails more: 2")
+    assert len(first["examples"]) == 3
+    assert all(row["failed"] for row in first["examples"])
+    assert len(first["examples_before"]) == 1
+    states = {(e["caller"], e["callee"]): e["state"] for e in data["edges"]}
+    assert states == {
+        ("web", "shop"): "changed",
+        ("web", "cart"): "gone",
+        ("shop", "stock"): "same",
+        ("cart", "stock"): "gone",
+    }
+    for change in data["changes"]:
+        kind = "edge" if change["what"] == "edge" else "node"
+        for side in ("panel_query", "base_panel_query"):
+            answer = client.get(f"/graph/{kind}.json?{change[side]}")
+            assert answer.status_code in (200, 404)
+    assert client.get(f"/graph?{fixed()}&{base}").status_code == 200
+
+
+def test_a_diff_of_two_versions_and_of_two_sources(client: Client) -> None:
+    jaeger = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
+    other = ensure_source("jaeger", "http://other:16686", "Other")
+    old = [call(n, "shop", late=-PAST_US) for n in range(1, 41)]
+    new = [
+        call(n, "shop", late=-PAST_US, version="v2", slow=8) for n in range(101, 141)
+    ]
+    ingest(jaeger, old + new, replace=True)
+    failing = [call(n, "shop", late=-PAST_US, error=True) for n in range(201, 241)]
+    ingest(other, failing, replace=True)
+    query = f"{fixed()}&service=shop&base_version=v1&version=v2&source=Jaeger"
+    data = get(client, f"/graph/diff.json?{query}")
+    told = {c["change"] for c in data["changes"] if c["significant"]}
+    assert told == {"slower"}
+    assert data["changes"][0]["examples"]
+    data = get(client, f"/graph/diff.json?{fixed()}&source=Other&base_source=Jaeger")
+    assert data["changes"][0]["change"] == "more_errors"
+    assert data["base"]["source"] == "Jaeger"
+
+
+def test_a_diff_needs_two_sides(client: Client, filled: None) -> None:
+    assert "what to compare" in get(client, "/graph/diff.json", 400)["error"]
+    data = get(client, "/graph/diff.json?base=week")
+    assert data["sentence"] == "The side to compare with has no calls."
+    data = get(client, "/graph/diff.json?at=60000000&base=previous")
+    assert data["sentence"] == "Neither side has any calls."
