@@ -18,6 +18,7 @@ import numpy as np
 
 from dashboard.graph.contribution import histograms_in
 from dashboard.graph.histogram import BUCKETS, Histogram
+from dashboard.graph.packing import Frame, is_packed, pack, pack_key, unpack
 from dashboard.graph.slowness import Known, Operation, operations_by_time, pack_known
 from dashboard.models import RollupBlock, RollupDelta, TraceRecord
 from dashboard.reads.traces import load
@@ -32,24 +33,19 @@ OLDER_S = 600.0
 BUDGET_S = 0.04
 MAX_DELTAS = 5_000
 MAX_SOURCES = 8
+MAX_OPERATIONS = 3_000  # of one part; those called least are left out
 MAX_CAPTURED = 500  # operations whose durations a snapshot keeps
 CAPTURE_BUDGET_S = 2.0
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(slots=True)
 class _Part:
-    """Histograms of the minutes of one part of the window.
-
-    That of operation ``numbers[key] == n`` is ``edges[n]`` to ``edges[n + 1]`` of
-    ``buckets`` and ``counts``.
-    """
+    """Histograms of the minutes of one part of the window, by packed key."""
 
     read_at: float
     earliest: int | None  # first minute with anything
-    numbers: dict[Operation, int]
-    edges: np.ndarray
-    buckets: np.ndarray
-    counts: np.ndarray
+    found: dict[bytes, tuple[np.ndarray, np.ndarray]]  # buckets and counts
 
 
 @dataclass(slots=True)
@@ -165,38 +161,75 @@ def _read_deltas(source: int, first: int, end: int) -> _Part:
 
 def _merge(payloads: Iterable[bytes | memoryview], first: int, end: int) -> _Part:
     """Add up in one go: 60,000 short histograms are quick as one long column."""
-    numbers: dict[Operation, int] = {}
-    flat: list[int] = []
-    owner: list[int] = []
-    length: list[int] = []
+    numbers: dict[bytes, int] = {}
+    owners, buckets, counts = [_NONE], [_NONE], [_NONE]
     earliest: int | None = None
     for payload in payloads:
-        for minute, key, found in histograms_in(payload, "operation"):
-            if not first <= minute < end:
+        for frame in _frames(payload):
+            inside = (frame.minute >= first) & (frame.minute < end)
+            if not inside.any():
                 continue
-            if earliest is None or minute < earliest:
-                earliest = minute
-            owner.append(numbers.setdefault((key[0], key[1]), len(numbers)))
-            length.append(len(found) // 2)
-            flat += found
-    cells = np.array(flat, np.int64).reshape(-1, 2)
-    place = np.repeat(np.array(owner, np.int64), length) * BUCKETS + cells[:, 0]
-    sums = np.bincount(place, weights=cells[:, 1], minlength=len(numbers) * BUCKETS)
-    filled = np.flatnonzero(sums)
+            begin = int(frame.minute[inside].min())
+            earliest = begin if earliest is None else min(begin, earliest)
+            owner = np.array([numbers.setdefault(k, len(numbers)) for k in frame.keys])
+            cells = np.repeat(inside, frame.lengths)
+            owners.append(np.repeat(owner, frame.lengths)[cells])
+            buckets.append(frame.bucket[cells])
+            counts.append(frame.number[cells])
+    place = np.concatenate(owners) * BUCKETS + np.concatenate(buckets)
+    filled, cell = np.unique(place, return_inverse=True)
+    sums = np.bincount(
+        cell.reshape(-1), weights=np.concatenate(counts), minlength=len(filled)
+    ).astype(np.int64)
+    kept = _most_called(list(numbers), filled // BUCKETS, sums)
     edges = np.searchsorted(filled, np.arange(len(numbers) + 1) * BUCKETS)
-    buckets, counts = filled % BUCKETS, sums[filled].astype(np.int64)
-    return _Part(time.monotonic(), earliest, numbers, edges, buckets, counts)
+    found = {}
+    for key, number in kept:
+        mine = slice(int(edges[number]), int(edges[number + 1]))
+        # Copies, so that what is left out goes.
+        found[key] = (
+            (filled[mine] % BUCKETS).astype(np.int16),
+            sums[mine].copy(),
+        )
+    return _Part(time.monotonic(), earliest, found)
+
+
+def _frames(payload: bytes | memoryview) -> Iterable[Frame]:
+    """The columns of one block's operations, also of a block as rows."""
+    if is_packed(payload):
+        return unpack(payload, ("operation",)).values()
+    rows = [
+        (
+            minute,
+            (key[0], key[1]),
+            0,
+            0,
+            0,
+            0,
+            dict(zip(cells[::2], cells[1::2], strict=True)),
+        )
+        for minute, key, cells in histograms_in(payload, "operation")
+    ]
+    return unpack(pack({"operation": rows})).values()
+
+
+def _most_called(
+    keys: list[bytes], owner: np.ndarray, sums: np.ndarray
+) -> list[tuple[bytes, int]]:
+    """The operations that are kept: with ids in their names there may be any number."""
+    if len(keys) <= MAX_OPERATIONS:
+        return list(zip(keys, range(len(keys)), strict=True))
+    calls = np.bincount(owner, weights=sums, minlength=len(keys))
+    order = np.argsort(-calls, kind="stable")[:MAX_OPERATIONS]
+    return [(keys[number], number) for number in order.tolist()]
 
 
 def _add_up(parts: list[_Part], key: Operation) -> Histogram:
     total: Histogram = {}
+    packed = pack_key(key)
     for part in parts:
-        place = part.numbers.get(key)
-        if place is not None:
-            mine = slice(part.edges[place], part.edges[place + 1])
-            pairs = zip(
-                part.buckets[mine].tolist(), part.counts[mine].tolist(), strict=True
-            )
-            for bucket, number in pairs:
+        found = part.found.get(packed)
+        if found is not None:
+            for bucket, number in zip(*(a.tolist() for a in found), strict=True):
                 total[bucket] = total.get(bucket, 0) + number
     return {bucket: number for bucket, number in total.items() if number > 0}

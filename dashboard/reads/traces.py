@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 from dashboard.models import Source, TraceRecord, TraceTerm, Vocabulary
 from dashboard.reads.match import matches
 from dashboard.traces import codec
+from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
 from dashboard.traces.query import TraceQuery
 from dashboard.traces.terms import OVERFLOW, term, term_of_tag
@@ -203,7 +204,8 @@ def load(record: TraceRecord) -> LoadedTrace:
     with _kept_lock:
         found = _kept.pop(key, None)
         if found is None:
-            found = codec.decode_columns(record.columns)
+            with no_collection():
+                found = codec.decode_columns(record.columns)
         _kept[key] = found
         while len(_kept) > MAX_KEPT:
             del _kept[next(iter(_kept))]

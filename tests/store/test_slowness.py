@@ -160,3 +160,38 @@ def test_a_snapshot_keeps_what_was_known(client: Client) -> None:
     assert found["slowness"]["n"] == 100
     assert "before the snapshot" in found["slowness"]["text"]
     assert np.frombuffer(Snapshot.objects.get().columns, "u1").size < 10_000
+
+
+def test_with_ids_in_names_the_most_called_operations_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operations, "MAX_OPERATIONS", 3)
+    spans = [
+        {"id": f"{n}", "service": "a", "operation": f"GET /{n}"} for n in range(50)
+    ]
+    fill(30)
+    ingest(receiver_source(), [make_trace(spans, "b" * 32)], replace=False)
+    fold_rollups()
+    wanted = [("ratings", "GET"), *(("a", f"GET /{n}") for n in range(50))]
+    found = known_operations(receiver_source().pk, wanted).histograms
+    assert sum(found["ratings", "GET"].values()) == 30
+    assert sum(1 for histogram in found.values() if histogram) == 3
+
+
+def test_blocks_of_the_version_before_are_read_too() -> None:
+    import msgspec
+    import zstandard
+
+    fill(1)
+    fold_rollups()
+    minute = int(time.time() // 60)
+    row = ["operation", minute, ["ratings", "GET"], [30, 0, 0, 0, [40, 10, 50, 20]]]
+    other = ["edge", minute, ["a", "b", "", "", "", "", "", ""], [1, 0, 0, 0, []]]
+    payload = zstandard.compress(msgspec.msgpack.encode([row, other]))
+    RollupBlock.objects.all().delete()
+    RollupBlock.objects.create(
+        source=receiver_source(), span_minutes=1, minute=minute, payload=payload
+    )
+    key = ("ratings", "GET")
+    found = known_operations(receiver_source().pk, [key]).histograms[key]
+    assert found == {40: 10, 50: 20}
