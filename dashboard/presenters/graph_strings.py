@@ -13,6 +13,8 @@ def graph_strings() -> dict[str, str]:
         **common_strings(),
         **_picture(),
         **_panel(),
+        **_compare(),
+        **_paths(),
         "updated": _("updated {time}"),
         "fixedWindow": _("{from} to {to}"),
         "noPicture": _("There is no picture to export. Show the graph first."),
@@ -73,4 +75,44 @@ def _panel() -> dict[str, str]:
         "chartRed": _("Rate, failures and duration over time"),
         "chartHistogram": _("Durations"),
         "chartHeatmap": _("Durations over time"),
+    }
+
+
+def _compare() -> dict[str, str]:
+    return {
+        "changes": _("Changes"),
+        "compareEnd": _("End the comparison"),
+        "comparedWith": _("{now} compared with {base}"),
+        "noChange": _("Nothing changed beyond chance."),
+        "notSure": _("{n} differences that may be chance"),
+        "moreChanges": _("{n} more changes"),
+        "examples": _("Example traces"),
+        "examplesBefore": _("Before"),
+        "examplesNow": _("Now"),
+        "state-added": _("Added."),
+        "state-gone": _("Gone."),
+        "state-changed": _("Changed."),
+        "edge-added": _("+ added"),
+        "edge-gone": _("− gone"),
+        "edge-slower": _("▲ slower"),
+        "edge-faster": _("▼ faster"),
+        "edge-more_errors": _("more fail"),
+        "edge-fewer_errors": _("✓ fewer fail"),
+        "edge-more_calls": _("↑ more calls"),
+        "edge-fewer_calls": _("↓ fewer calls"),
+    }
+
+
+def _paths() -> dict[str, str]:
+    return {
+        "pathsOf": _("Paths through {service}"),
+        "pathsEnd": _("Leave the paths"),
+        "pathsShown": _("{shown} of {total} paths, the most travelled first"),
+        "pathsCut": _("{n} traces have too many paths; not all of theirs are counted."),
+        "pathFigures": _("{n} calls in {traces} traces"),
+        "pathErrors": _("{n} failed"),
+        "pathEdge": _("{caller} called {callee} {n} times on these paths."),
+        "callsOf": _("{n} calls"),
+        "openTrace": _("Open the trace"),
+        "overlayEnd": _("Remove the trace"),
     }

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.peers.axe import source, violations
 from tests.peers.bigsystem import BigSystem
 from tests.peers.need import until
 from tests.peers.running import RunningSpanboard
@@ -22,6 +23,15 @@ OVERLAPS = """selector => {
         && a.top < b.bottom - 0.5 && b.top < a.bottom - 0.5) found += 1;
   }));
   return [boxes.length, found];
+}"""
+
+IN_SIGHT = """() => {
+  const middle = e => {
+    const b = e.getBoundingClientRect();
+    return [b.left + b.width / 2, b.top + b.height / 2];
+  };
+  return [...document.querySelectorAll('.service-node')].map(middle)
+    .find(([x, y]) => x > 100 && x < 1100 && y > 250 && y < 600);
 }"""
 
 
@@ -136,10 +146,10 @@ def test_a_gesture_only_transforms_and_its_end_draws_once(
     assert transform(page) != before
     # A drag needs no drawing at all, and is no click.
     before = transform(page)
-    card = page.locator(".service-node").first.bounding_box()
-    page.mouse.move(card["x"] + 5, card["y"] + 5)
+    x, y = page.evaluate(IN_SIGHT)
+    page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(card["x"] + 60, card["y"] + 80, steps=4)
+    page.mouse.move(x + 60, y + 80, steps=4)
     page.mouse.up()
     assert transform(page) != before
     assert stage.get_attribute("data-drawn") == "2"
@@ -338,3 +348,57 @@ def test_expressions_find_and_hide_and_tell_what_is_wrong(
     until(lambda: page.locator(".service-node").count() < 50, "fewer services")
     page.go_back()
     until(lambda: page.locator(".service-node").count() > 50, "all services")
+
+
+def test_the_panel_leads_to_exactly_its_traces(page: Any, fifty: Any) -> None:
+    edge = httpx.get(f"{fifty.url}/graph.json?lookback=1h").json()["edges"][0]
+    caller, callee = edge["caller"], edge["callee"]
+    open_graph(page, fifty, f"&caller={caller}&callee={callee}")
+    panel = page.locator("[data-chosen]")
+    for chart in ("red", "histogram", "heatmap"):
+        page.wait_for_selector(f"[data-chosen] .chart.{chart} .main-svg")
+    assert panel.locator(".part table tbody tr").count() >= 1
+    example = panel.locator(".examples a").first.get_attribute("href")
+    assert example.startswith("/trace/")
+    assert "span=" in example
+    button = panel.get_by_role("link", name="Find these", exact=False).last
+    count = int("".join(filter(str.isdigit, button.inner_text())))
+    button.click()
+    page.wait_for_selector("a.trace-row")
+    assert page.locator("a.trace-row").count() == count == edge["calls"]
+
+
+@pytest.mark.parametrize("query", ["", "&view=table", "&node=web-gateway"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(
+    browser: Any, fifty: Any, query: str, scheme: str
+) -> None:
+    source()
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900},
+        color_scheme=scheme,
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.goto(f"{fifty.url}/graph?lookback=1h{query}")
+    page.wait_for_selector("[data-moment-text]:not(:empty)")
+    if "node" in query:
+        page.wait_for_selector("[data-chosen] .chart.heatmap .main-svg")
+    found = violations(page)
+    context.close()
+    assert not found, "\n".join(found)
+
+
+def test_a_wrong_expression_is_told_beside_the_box(browser: Any, fifty: Any) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    open_graph(page, fifty)
+    nodes = page.locator(".service-node").count()
+    page.keyboard.press("/")
+    page.keyboard.type("erors > 5%")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("[data-find-problem]:not([hidden])")
+    assert "errors" in page.locator("[data-find-problem]").inner_text()
+    assert page.locator("[data-find]").get_attribute("aria-invalid") == "true"
+    assert page.locator(".service-node").count() == nodes
+    context.close()

@@ -2,6 +2,7 @@
 
 /** Parameters that only the page reads; the server's data do not depend on them. */
 const OF_THE_PAGE = ["node", "caller", "callee", "view", "uiEmbed", "uiTheme", "uiFind", "speed", "paths", "operation"];
+const OF_PATHS = ["lookback", "start", "end", "at", "source"];
 const OF_DIFF = ["base", "base_start", "base_end", "base_source", "base_version", "version", "service"];
 
 export class Address {
@@ -46,11 +47,21 @@ export class Address {
     this.take(next, false);
   }
 
-  /** The query that decides what the server answers. */
+  /** The parameters that decide what the server answers for the graph. */
   query(diff = this.comparing) {
     const found = new URLSearchParams();
     for (const [name, value] of this.now) if (!OF_THE_PAGE.includes(name) && (diff || !OF_DIFF.includes(name))) found.append(name, value);
     return String(found);
+  }
+
+  /** What to ask the server for: the graph, a comparison, or the paths through a service. */
+  request() {
+    const through = this.get("paths");
+    if (!through) return `${this.comparing ? "graph/diff.json" : "graph.json"}?${this.query()}`;
+    const asked = new URLSearchParams({ service: through });
+    if (this.get("operation")) asked.set("operation", this.get("operation"));
+    for (const name of OF_PATHS) if (this.get(name)) asked.set(name, this.get(name));
+    return `graph/paths.json?${asked}`;
   }
 
   /** Whether two windows, versions or sources are compared. */

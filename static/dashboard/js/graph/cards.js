@@ -38,8 +38,10 @@ function facts(node) {
 
 function fill(card, node, detail, state) {
   const name = el("span", { class: "name" }, state && SIGNS[state] ? el("b", { class: `state-sign ${state}`, text: `${SIGNS[state]} ` }) : null, node.label, node.members ? el("span", { class: "count", text: node.members }) : null);
-  if (detail === "circle") { card.replaceChildren(name); return; }
-  const parts = [];
+  // What is seen is short; what is read out is the whole sentence.
+  const said = el("span", { class: "visually-hidden", text: nodeSentence(node) + (SIGNS[state] ? ` ${text(`state-${state}`)}` : "") });
+  if (detail === "circle") { card.replaceChildren(said, name); seen(card); return; }
+  const parts = [said];
   if (detail === "full") parts.push(ring(node));
   else if (node.errors && node.error_share >= 0.01) parts.push(icon("error"));
   parts.push(el("span", { class: "body" }, name, detail === "small" ? null : facts(node)));
@@ -49,6 +51,11 @@ function fill(card, node, detail, state) {
       el("span", { class: "quiet", text: version.rate_text })))));
   }
   card.replaceChildren(...parts);
+  seen(card);
+}
+
+function seen(card) {
+  for (const part of card.children) if (!part.classList.contains("visually-hidden")) part.setAttribute("aria-hidden", "true");
 }
 
 const SHOWN = ["label", "rate_text", "error_text", "error_share", "errors", "virtual", "members", "kind_text", "slot", "monogram"];
@@ -80,7 +87,6 @@ export class Cards {
       if (this.drawn.get(node.id) !== content) {
         this.drawn.set(node.id, content);
         fill(card, node, detail, state);
-        card.setAttribute("aria-label", nodeSentence(node) + (state && SIGNS[state] ? ` ${text(`state-${state}`)}` : ""));
       }
       this.dress(card, node, boxes.get(node.id), marks, state);
       card.tabIndex = node.id === current ? 0 : -1;

@@ -5,18 +5,27 @@ export const key = {
   edges: (edge) => `${edge.caller}\0${edge.callee}`,
 };
 
-/** Fill what an older or smaller answer leaves out. */
+const FIGURES = { calls: 0, calls_text: "", errors: 0, error_share: 0, error_text: "", rate: 0, rate_text: "", p50_us: 0, p95_us: 0, p50_text: "–", p95_text: "–" };
+const NODE = { members: 0, versions: [], slot: 0, virtual: false, kind: "service", kind_text: "", monogram: "", group: "" };
+const EDGE = { pairs: [], attempts: 0, asynchronous: false, failing: false, sentence: "" };
+
+function fill(item, usual) {
+  for (const [name, value] of Object.entries(usual)) item[name] ??= value;
+}
+
+/** Fill what a smaller answer (a comparison, paths) leaves out. */
 export function whole(data) {
   for (const node of data.nodes) {
     node.id ??= node.service;
     node.label ??= node.service;
-    node.members ??= 0;
-    node.versions ??= [];
     node.group ??= node.namespace ?? "";
+    fill(node, NODE);
+    fill(node, FIGURES);
   }
   for (const edge of data.edges) {
     edge.id = key.edges(edge);
-    edge.pairs ??= [];
+    fill(edge, EDGE);
+    fill(edge, FIGURES);
   }
   data.groups ??= [];
   data.grouped ??= "";

@@ -1,9 +1,10 @@
 // The service graph page: its state is the address, its data come from the server and live.
 
-import { data as read, el, text } from "../dom.js";
+import { data as read, el, icon, text } from "../dom.js";
 import { when } from "../format.js";
 import { connect } from "../socket.js";
 import { Address } from "./address.js";
+import { Changes, compared, CompareMenu, states } from "./compare.js";
 import { around, changed as apply, whole } from "./data.js";
 import { Crumbs } from "./crumbs.js";
 import { Dots } from "./dots.js";
@@ -12,6 +13,7 @@ import { Find } from "./find.js";
 import { listenKeys } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { Panel } from "./panel.js";
+import { pathData, pathMarks, Paths } from "./paths.js";
 import { Picture } from "./picture.js";
 import { Replay } from "./replay.js";
 import { twins } from "./table.js";
@@ -26,12 +28,13 @@ let known = new Map(data.edges.map((edge) => [edge.id, 0]));
 let socket = null;
 let loads = 0;
 let frame = null;
+let lit = null;
 
 const address = new Address((before, after, back) => {
-  if (address.query() !== loaded) load();
+  if (address.request() !== loaded) load();
   else refresh({ reveal: back });
 });
-let loaded = address.query();
+let loaded = address.request();
 
 const picture = new Picture(page, { choose, open: openGroup, moved: () => minimap.later() });
 const minimap = new Minimap(page.querySelector("[data-minimap]"), picture);
@@ -39,6 +42,9 @@ const dots = new Dots(page.querySelector("[data-dots]"), picture);
 const panel = new Panel(page.querySelector("[data-chosen]"), { choose, open: openGroup, go: (changes) => address.go(changes), query: () => address.query() });
 const tables = twins(page, (id) => data.byId.get(id)?.label ?? id);
 new Exports(page.querySelector("[data-export]"), { picture, address });
+const changes = new Changes(page.querySelector("[data-changes]"), { choose, leave: () => address.go({ base: null, base_start: null, base_end: null, base_source: null, base_version: null, version: null, service: null }) });
+const compareMenu = new CompareMenu(page.querySelector("[data-compare]"), address);
+const paths = new Paths(page.querySelector("[data-paths]"), { address, lit: (ids) => { lit = ids; refresh(); } });
 const crumbs = new Crumbs(page.querySelector("[data-crumbs]"), address);
 const find = new Find(page, {
   names: () => data.names,
@@ -50,7 +56,7 @@ const find = new Find(page, {
   mark: (ids) => { matched = ids && new Set(ids); refresh(); },
 });
 
-const replay = new Replay(page.querySelector("[data-time]"), { address, shown: () => data, preview: (at) => load(String(previewed(at))) });
+const replay = new Replay(page.querySelector("[data-time]"), { address, shown: () => data, preview: (at) => load(`graph.json?${previewed(at)}`) });
 
 function previewed(at) {
   const query = new URLSearchParams(address.query());
@@ -98,6 +104,12 @@ function marksNow() {
   if (chosen && !(data.byId.has(chosen.node) || data.byEdge.has(chosen.edge))) chosen = null;
   const found = foundNodes();
   const marks = { fresh, chosen, found };
+  if (data.diff) {
+    const state = states(data);
+    Object.assign(marks, { states: state.edges, nodeStates: state.nodes, loud: (edge) => state.edges.has(edge.id) });
+  }
+  if (data.overlay?.found) drawTrace(marks);
+  if (lit && data.through) Object.assign(marks, pathMarks(lit));
   if (matched) {
     marks.loudNode = (node) => found.has(node.id);
     marks.loud = (edge) => found.has(edge.caller) && found.has(edge.callee);
@@ -114,6 +126,27 @@ function marksNow() {
     marks.loud = (edge) => edge.found;
   }
   return marks;
+}
+
+/** One trace over the graph: its edges stand out, its failed calls are red. */
+function drawTrace(marks) {
+  const { edges, nodes } = data.overlay;
+  marks.drawn = new Map(edges.map((edge) => [`${edge.caller}\0${edge.callee}`, edge.errors > 0]));
+  marks.loud = (edge) => marks.drawn.has(edge.id);
+  marks.loudNode = (node) => nodes.includes(node.id);
+}
+
+/** What is said of the trace that is drawn. */
+function overlayLine() {
+  const box = page.querySelector("[data-overlay]");
+  const { overlay } = data;
+  box.hidden = !overlay;
+  if (!overlay || box.shown === overlay.sentence) return;
+  box.shown = overlay.sentence;
+  box.replaceChildren(
+    icon(overlay.found ? "search" : "warning"), el("span", { text: overlay.sentence }),
+    overlay.url ? el("a", { href: overlay.url, text: text("openTrace") }) : "",
+    el("button", { class: "button", type: "button", text: text("overlayEnd"), on: { click: () => address.go({ trace: null }) } }));
 }
 
 function sentences() {
@@ -149,6 +182,10 @@ function refresh({ fit = false, reveal = false } = {}) {
   const rest = /^not \((.*)\)$/s.exec(hide);
   find.fill(address.get("find") || (rest ? rest[1] : hide), rest ? "rest" : hide ? "hide" : "find", data.counts);
   panel.show(data, marks.chosen);
+  changes.show(data, Boolean(marks.chosen));
+  paths.show(data, Boolean(marks.chosen));
+  compareMenu.show(data);
+  overlayLine();
   if (view === "table") {
     tables.edges.show(data.edges);
     tables.nodes.show(data.nodes);
@@ -185,15 +222,15 @@ function tell(problem) {
   if (problem) box.lastElementChild.textContent = problem;
 }
 
-/** Read what the address asks for, or a query that is only previewed. */
-async function load(query = address.query()) {
+/** Read what the address asks for, or a request that is only previewed. */
+async function load(request = address.request()) {
   loads += 1;
   const turn = loads;
   stage.setAttribute("aria-busy", "true");
   try {
-    const response = await fetch(`${document.body.dataset.base}graph.json?${query}`, { credentials: "same-origin" });
-    const answer = await response.json();
-    const places = answer.at_us ? await framed(query) : null;
+    const response = await fetch(`${document.body.dataset.base}${request}`, { credentials: "same-origin" });
+    let answer = await response.json();
+    const places = answer.at_us ? await framed(address.query()) : null;
     if (turn !== loads) return;
     if (!response.ok) {
       const words = [answer.error, answer.hint].filter(Boolean).join(" ");
@@ -203,7 +240,10 @@ async function load(query = address.query()) {
     }
     tell("");
     find.tell("");
-    loaded = query;
+    loaded = request;
+    lit = null;
+    if (answer.changes) answer = compared(answer);
+    else if (answer.paths) answer = pathData(answer, data);
     data = whole(answer);
     if (places) hold(places);
     known = new Map(data.edges.map((edge) => [edge.id, 0]));
@@ -233,7 +273,7 @@ function follow() {
   const badge = document.querySelector("[data-live-badge]");
   if (badge && !data.live) badge.hidden = true;
   if (!data.live) return;
-  socket = connect(`ws/graph?${loaded}`, {
+  socket = connect(`ws/graph?${address.query()}`, {
     onReset(message) { take(whole(message)); },
     onDiff(message) { take(apply(data, message)); },
   });
@@ -258,6 +298,7 @@ function take(next) {
 
 function back() {
   if (chosenNow()) choose(null);
+  else if (address.get("paths")) address.go({ paths: null, operation: null });
   else if (address.get("focus")) address.go({ focus: null, up: null, down: null, hops: null });
   else if (address.all("open").length) address.go({ open: address.all("open").slice(0, -1) });
 }
@@ -293,4 +334,5 @@ function listen() {
 listen();
 refresh({ fit: true, reveal: true });
 replay.load().then(() => { if (address.get("at")) load(); });
-follow();
+if (loaded.startsWith("graph.json")) follow();
+else load();

@@ -80,7 +80,7 @@ export class Panel {
         node.members ? action("open", text("openGroup", { n: node.members }), () => this.open(node.group || node.label)) : null,
         node.virtual || node.members ? null : el("a", { class: "button", href: url, data: { keep: "traces" } }, icon("search"), text("findTraces")),
         action("focus", text(focused ? "noFocus" : "focusHere"), () => this.go(focused ? { focus: null, up: null, down: null, hops: null } : { focus: node.id, node: node.id })),
-        node.members ? null : action("paths", text("pathsThrough"), () => this.go({ view: "paths", paths: node.service ?? node.id, operation: null, caller: null, callee: null, node: null }))),
+        node.members ? null : action("paths", text("pathsThrough"), () => this.go({ paths: node.service ?? node.id, operation: null, caller: null, callee: null, node: null, focus: null, open: null }))),
       el("div", { class: "neighbours" }, this.near(text("callers"), data.in.get(node.id), "caller"), this.near(text("callees"), data.out.get(node.id), "callee")),
     ];
   }
@@ -100,7 +100,6 @@ export class Panel {
   /** The parts that the server makes for one node or edge; again every few seconds while live. */
   async load(item) {
     clearTimeout(this.timer);
-    if (!this.data.edges.some((edge) => edge.panel_url)) return;
     const { of } = this;
     const query = new URLSearchParams(this.query());
     if (this.chosen.node) query.set("id", item.id);
@@ -125,13 +124,22 @@ export class Panel {
         this.charts.set(name, chart);
         this.more.append(el("section", { class: "part" }, el("h3", { text: text(title) }), chart));
       }
-      drawPlot(this.charts.get(name), found[name]);
+      drawPlot(this.charts.get(name), this.short(found[name]));
     }
     const tables = el("div", { data: { tables: "" } }, this.operations(found), this.examples(text("failedTraces"), found.failed_traces), this.examples(text("slowest"), found.slowest), this.traces(found));
     const old = this.more.querySelector("[data-tables]");
     if (!old) this.more.append(tables);
     // A list that the reader is in stays until it is left.
     else if (!old.contains(document.activeElement) && !old.matches(":hover")) old.replaceWith(tables);
+  }
+
+  /** Hours and minutes are enough on the time axis of a window within a day. */
+  short(figure) {
+    const layout = { ...figure.layout };
+    for (const [name, axis] of Object.entries(layout)) {
+      if (axis?.type === "date" && this.data.end_us - this.data.start_us < 93_600_000_000) layout[name] = { tickformat: "%H:%M", ...axis };
+    }
+    return { ...figure, layout };
   }
 
   operations({ operations = [], operations_cut: cut = 0 }) {
