@@ -24,6 +24,8 @@ PAGES = {
     "flame": f"{TRACE}?view=flame",
     "statistics": f"{TRACE}?view=statistics",
     "table": f"{TRACE}?view=table",
+    "call graph": f"{TRACE}?view=graph",
+    "call graph as table": f"{TRACE}?view=graph&at=table",
     "logs": f"{TRACE}?view=logs",
     "shares": "/shares",
     "sources": "/sources",

@@ -399,7 +399,7 @@ def test_the_graph_counts_calls_and_opens_their_spans(page: Any, board: Any) -> 
     assert first.count() == 1
     first.focus()
     page.keyboard.press("ArrowRight")
-    label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    label = page.evaluate("document.activeElement.title")
     assert label.startswith("a1 query, 30 calls, 60.0\u202fms together")
     assert label.endswith("1 failed")
     page.keyboard.press("Enter")

@@ -4,7 +4,7 @@ import { el, icon, svg, text } from "../../dom.js";
 import { duration } from "../../format.js";
 
 const CARD = { width: 212, height: 68 };
-const STEP = { x: 292, y: 86 };
+const STEP = { x: 272, y: 86 };
 const MARGIN = 24;
 const SCALES = [0.25, 2];
 
@@ -58,8 +58,8 @@ export class CallPicture {
   place(node) { return { x: MARGIN + node.x * STEP.x, y: MARGIN + node.y * STEP.y }; }
 
   card(node, mode, heat, matched, label) {
-    const made = el("button", { type: "button", tabindex: "-1", class: `call-card svc-${node.slot}${matched ? (matched.has(node.number) ? " match" : " dim") : ""}${mode === "service" ? "" : " heat"}`, "aria-label": label, title: label.slice(0, 600), data: { number: node.number } },
-      el("span", { class: "call-name" }, node.errors ? icon("error") : null, el("b", { text: node.service })),
+    const made = el("button", { type: "button", tabindex: "-1", class: `call-card svc-${node.slot}${matched ? (matched.has(node.number) ? " match" : " dim") : ""}${mode === "service" ? "" : " heat"}`, title: label.slice(0, 600), data: { number: node.number } },
+      el("span", { class: "call-name" }, node.errors ? icon("error", text("failed")) : null, el("b", { text: node.service })),
       el("span", { class: "call-operation hit", text: node.operation.slice(0, 200) }),
       el("span", { class: "call-figures" },
         el("span", { text: `× ${node.count.toLocaleString()}` }),
