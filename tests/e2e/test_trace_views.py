@@ -436,3 +436,48 @@ def test_a_deep_graph_says_what_is_left_out(page: Any, board: Any) -> None:
     open_view(page, board, CHAIN, "graph")
     page.wait_for_selector("text=200 operations with most self time of 100,000")
     assert page.locator(".call-card").count() == 200
+
+
+FRAMES = """async (merged) => {
+  const base = document.querySelector('script[src$="trace/main.js"]').src.slice(0, -7);
+  const { fetchPayload } = await import(`${base}payload.js`);
+  const { makeModel } = await import(`${base}model.js`);
+  const { framesOf } = await import(`${base}views/frames.js`);
+  const url = document.querySelector('[data-trace]').dataset.payload;
+  const model = makeModel(await fetchPayload(url));
+  const frames = framesOf(model, merged);
+  const plain = {};
+  for (const name of ['parent', 'first', 'calls', 'self', 'weight', 'x', 'depth'])
+    plain[name] = Array.from(frames[name]);
+  plain.order = Array.from(frames.order);
+  plain.names = plain.first.map((row) => `${model.service(row)[0]} ${model.operation(row)}`);
+  plain.own = Array.from(model.columns.self).reduce((sum, value) => sum + value, 0);
+  return plain;
+}"""
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_widths_of_frames_add_up(page: Any, board: Any, merged: bool) -> None:
+    page.goto(f"{board.url}/trace/{LARGE}")
+    page.wait_for_selector("[data-ready]")
+    found = page.evaluate(FRAMES, merged)
+    count = len(found["parent"])
+    assert sum(found["calls"]) == 20_000
+    children: dict[int, list[int]] = {}
+    for frame, above in enumerate(found["parent"]):
+        assert above < frame
+        children.setdefault(above, []).append(frame)
+    assert sum(found["weight"][f] for f in children[-1]) == found["own"]
+    for frame in range(count):
+        below = children.get(frame, [])
+        inside = sum(found["weight"][child] for child in below)
+        assert found["weight"][frame] == found["self"][frame] + inside
+        at = found["x"][frame]
+        for child in below:
+            assert found["x"][child] == at
+            assert found["depth"][child] == found["depth"][frame] + 1
+            at += found["weight"][child]
+        names = [found["names"][child] for child in below]
+        assert not merged or len(set(names)) == len(names)
+    places = [(found["depth"][f], found["x"][f]) for f in found["order"]]
+    assert places == sorted(places)

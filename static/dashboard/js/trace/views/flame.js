@@ -37,7 +37,7 @@ class Flame {
     this.painter = new Painter(this.canvas);
     this.scroller.addEventListener("scroll", () => { this.hideTip(); this.draw(); }, { passive: true });
     new ResizeObserver(() => this.draw()).observe(this.scroller);
-    addEventListener("themechange", () => this.draw());
+    addEventListener("themechange", () => { this.painter.colour = null; this.draw(); });
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
     this.canvas.addEventListener("pointerleave", () => this.hideTip());
     this.canvas.addEventListener("click", (event) => this.click(event));

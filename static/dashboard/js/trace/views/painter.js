@@ -10,6 +10,7 @@ const LABEL = 36; // pixels that a text needs
 export class Painter {
   constructor(canvas) {
     this.canvas = canvas;
+    this.colour = null; // of the theme; null reads them again
     this.boxes = new Map(); // drawn frames
     this.strips = []; // frames drawn together
   }
@@ -29,7 +30,7 @@ export class Painter {
     const [width, height] = [Math.round(scene.width * ratio), Math.round(scene.height * ratio)];
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     this.scene = scene;
-    this.colour = this.colours();
+    this.colour ??= this.colours();
     this.boxes.clear();
     this.strips = [];
     const pen = canvas.getContext("2d");
