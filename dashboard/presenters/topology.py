@@ -32,6 +32,7 @@ from dashboard.graph.names import GROUP
 from dashboard.graph.options import MINUTE_US, GraphOptions
 from dashboard.graph.tables import Table
 from dashboard.presenters.colors import slots
+from dashboard.presenters.topology_overlay import overlay_data
 from dashboard.presenters.topology_parts import (
     edge_data,
     label_of,
@@ -61,6 +62,13 @@ class View:
     opened: tuple[str, ...]
     found: Found | None  # nodes and edges of ``graph`` that were asked for
     seconds: float
+
+    def shown_as(self, name: str) -> str:
+        """The id under which a node is shown: its own, or its closed group's."""
+        group = self.groups.of.get(name)
+        if group is None or is_open(group, self.opened):
+            return name
+        return GROUP + group
 
     @property
     def window(self) -> tuple[int, int]:
@@ -161,6 +169,9 @@ def topology_data(options: GraphOptions) -> dict[str, Any]:
         if len(some) >= MAX_DATA:
             some.clear()
         some[key] = kept
+    if options.trace:  # it may have grown, whatever the window's sums say
+        drawn = overlay_data(options, view.whole, view.shown_as)
+        return {**kept, "overlay": drawn}
     return kept
 
 
@@ -247,14 +258,8 @@ def mark_found(
     if view.found is None:
         return
 
-    def shown(name: str) -> str:
-        group = view.groups.of.get(name)
-        if group is None or is_open(group, view.opened):
-            return name
-        return GROUP + group
-
-    inside = Counter(shown(name) for name in view.found.nodes)
-    pairs = Counter((shown(u), shown(v)) for u, v in view.found.edges)
+    inside = Counter(view.shown_as(name) for name in view.found.nodes)
+    pairs = Counter((view.shown_as(u), view.shown_as(v)) for u, v in view.found.edges)
     for node in nodes:
         node["found"] = node["id"] in inside
         if node["members"]:
@@ -347,6 +352,7 @@ CARRIED = (
     "sampling",
     "shape",
     "hidden",
+    "overlay",
 )
 
 

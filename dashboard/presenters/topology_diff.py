@@ -15,9 +15,7 @@ from django.utils.translation import ngettext
 from dashboard.graph import attributes as a
 from dashboard.graph.build import TABLES, build_graph, levels_for
 from dashboard.graph.diff import ALPHA, Change, Difference, Sample, compare, union
-from dashboard.graph.groups import is_open
 from dashboard.graph.measures import Measure
-from dashboard.graph.names import GROUP
 from dashboard.graph.options import MINUTE_US, GraphOptions
 from dashboard.graph.tables import Table, Words
 from dashboard.presenters import text
@@ -168,12 +166,7 @@ def mark(
 ) -> None:
     """Say of each node and edge shown whether it was added, is gone or changed."""
 
-    def shown(name: str) -> str:
-        group = view.groups.of.get(name)
-        if group is None or is_open(group, view.opened):
-            return name
-        return GROUP + group
-
+    shown = view.shown_as
     nodes: dict[str, list[str]] = {}
     edges: dict[tuple[str, str], list[str]] = {}
     for change in found.changes:

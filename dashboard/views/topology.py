@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dashboard.graph.build import build_graph, edges_in
@@ -15,13 +16,16 @@ from dashboard.graph.options import GraphOptions
 from dashboard.models import Source
 from dashboard.presenters.graph_strings import graph_strings
 from dashboard.presenters.problems import problem_text
-from dashboard.presenters.topology import graph_json, topology_data
+from dashboard.presenters.topology import build_view, graph_json, topology_data
 from dashboard.presenters.topology_answers import UnknownNode, answers
 from dashboard.presenters.topology_band import band_data
 from dashboard.presenters.topology_diff import NothingToCompare, diff_data
 from dashboard.presenters.topology_export import export_parts
+from dashboard.presenters.topology_overlay import overlay_data, span_address
 from dashboard.presenters.topology_panel import edge_panel, node_panel
+from dashboard.presenters.topology_paths import paths_data
 from dashboard.reads.rollups import read_tables
+from dashboard.views.errors import problem_page
 
 LOOKBACKS = ("1m", "5m", "15m", "30m", "1h", "6h", "1d", "7d")
 
@@ -140,6 +144,42 @@ def diff(request: HttpRequest) -> HttpResponse:
             "Say what to compare with: base=previous, hour, day or week; base_start; "
             "base_source; or service with version and base_version."
         )
+
+
+@require_safe
+def paths(request: HttpRequest) -> HttpResponse:
+    """The paths of calls through a service or operation."""
+    options, refusal = _read(request, "operation", "by")
+    if refusal:
+        return refusal
+    operation = request.GET.get("operation", "")
+    by = request.GET.get("by", "") or ("operation" if operation else "service")
+    if by not in ("service", "operation"):
+        return _refusal("by is service or operation.")
+    if not options.service:
+        return _refusal("Say the service: service=NAME.")
+    return JsonResponse(paths_data(options, options.service, operation, by))
+
+
+@require_safe
+def overlay(request: HttpRequest) -> HttpResponse:
+    """One trace over the graph."""
+    options, refusal = _read(request)
+    if refusal:
+        return refusal
+    view = build_view(options)
+    return JsonResponse(overlay_data(options, view.whole, view.shown_as))
+
+
+@require_safe
+def span(request: HttpRequest) -> HttpResponse:
+    """From a span (``trace``, ``span``) to its edge in the graph."""
+    wanted = [request.GET.get(name, "").replace("\0", "") for name in ("trace", "span")]
+    address = span_address(*wanted)
+    if address is None:
+        text = _("There is no such span in the store. The trace may be too old.")
+        return problem_page(request, 404, _("The span is not here"), text)
+    return redirect(address)
 
 
 EXPORTS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import networkx as nx
 import pytest
@@ -14,7 +14,7 @@ from django.test import Client
 from dashboard.actions.ingest import ingest
 from dashboard.actions.rollups import fold_rollups
 from dashboard.actions.sources import ensure_source
-from tests.factories import START_US, make_trace
+from tests.factories import START_US, TRACE_ID, make_trace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NASTY = 'pay"];<script>alert(1)</script>\n@x\\'
@@ -347,3 +347,88 @@ def test_a_diff_needs_two_sides(client: Client, filled: None) -> None:
     assert data["sentence"] == "The side to compare with has no calls."
     data = get(client, "/graph/diff.json?at=60000000&base=previous")
     assert data["sentence"] == "Neither side has any calls."
+
+
+@pytest.mark.parametrize(
+    ("level", "edges"),
+    [
+        ("service", {("web", "shop"): 1, ("shop", "stock"): 1}),
+        (
+            "operation",
+            {
+                ("web::op-01", "shop::ask"): 1,
+                ("shop::ask", "stock::SELECT"): 1,
+            },
+        ),
+        ("version", {("web", "shop@v1"): 1, ("shop", "stock"): 1}),
+        ("namespace", {("(none)", "(database)"): 1}),
+    ],
+)
+def test_one_trace_is_drawn_over_the_graph(
+    client: Client, filled: None, level: str, edges: dict[tuple[str, str], int]
+) -> None:
+    trace = f"{1:032x}"
+    data = get(client, f"/graph.json?level={level}&trace={trace}")["overlay"]
+    assert data["found"]
+    assert {(e["caller"], e["callee"]): e["calls"] for e in data["edges"]} == edges
+    assert data["missing"] == []
+    assert data == get(client, f"/graph/overlay.json?level={level}&trace={trace}")
+    before = get(client, f"/graph/overlay.json?at=60000000&level={level}&trace={trace}")
+    assert before["edges"] == []
+    assert sum(edge["calls"] for edge in before["missing"]) == len(edges)
+
+
+def test_what_a_trace_does_not_tell_is_not_guessed(client: Client) -> None:
+    source = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
+    spans = [
+        {"id": "02", "parent": "01", "service": "shop", "kind": "server"},
+        {"id": "03", "parent": "02", "service": "shop", "kind": "client"},
+    ]
+    ingest(source, [make_trace(spans)], replace=True)
+    data = get(client, f"/graph/overlay.json?trace={TRACE_ID}")
+    assert data["edges"] == []
+    assert {a["what"]: a["calls"] for a in data["ambiguous"]} == {
+        "caller-missing": 1,
+        "callee-unknown": 1,
+    }
+    assert not get(client, "/graph/overlay.json?trace=zz")["found"]
+    assert not get(client, f"/graph.json?trace={'9' * 32}")["overlay"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("span", "chosen"),
+    [
+        ("01", {"node": "web"}),
+        ("02", {"caller": "web", "callee": "shop"}),
+        ("03", {"caller": "web", "callee": "shop"}),
+        ("04", {"caller": "shop", "callee": "stock"}),
+    ],
+)
+def test_a_span_leads_to_its_edge(
+    client: Client, filled: None, span: str, chosen: dict[str, str]
+) -> None:
+    answer = client.get(f"/graph/span?trace={1:x}&span={span}")
+    assert answer.status_code == 302
+    query = parse_qs(urlsplit(answer["Location"]).query)
+    assert {name: query[name][0] for name in chosen} == chosen
+    shown = get(client, "/graph.json?" + urlsplit(answer["Location"]).query)
+    assert shown["overlay"]["found"]
+    assert ("web", "shop") in {(e["caller"], e["callee"]) for e in shown["edges"]}
+    for wrong in ("trace=1&span=99", "trace=zz&span=01", "trace=%00&span=%00", ""):
+        assert client.get(f"/graph/span?{wrong}").status_code == 404
+
+
+def test_all_paths_through_a_service(client: Client, filled: None) -> None:
+    data = get(client, "/graph/paths.json?service=shop")
+    (path,) = data["paths"]
+    assert [step["service"] for step in path["nodes"]] == ["web", "shop", "stock"]
+    assert (path["calls"], path["errors"], path["traces"]) == (10, 0, 10)
+    data = get(client, "/graph/paths.json?service=web&by=operation")
+    assert {(p["nodes"][1]["service"], p["calls"]) for p in data["paths"]} == {
+        ("shop", 10),
+        (NASTY, 5),
+    }
+    assert {(e["caller"], e["calls"]) for e in data["edges"]} >= {("web::op-01", 10)}
+    assert get(client, "/graph/paths.json?service=shop&operation=no")["paths"] == []
+    assert get(client, "/graph/paths.json", 400)["error"].startswith("Say the service")
+    assert get(client, "/graph/paths.json?service=shop&by=x", 400)
