@@ -22,6 +22,8 @@ COLUMNS = ("service", "operation", "kind")
 PREFIX = "tag:"  # asks for a tag that is called like a column
 SAMPLED_PER_FRAME = 64
 MAX_KEYS = 200
+MAX_KEY = 200  # characters of a key that is offered
+MAX_VALUE = 500  # characters by which values are told apart
 
 
 class _Pair(msgspec.Struct, gc=False):
@@ -48,7 +50,8 @@ def values_of(trace: Trace, frames: Frames, key: str) -> Values:
     """The value of a key on each row; a span's own tag goes before its process's.
 
     ``service``, ``operation`` and ``kind`` are columns; any other key is a tag
-    (``tag:kind`` for a tag that is called so). Raises ``KeyError`` for a tag that
+    (``tag:kind`` for a tag that is called so). Values are told apart by their first
+    ``MAX_VALUE`` characters. Raises ``KeyError`` for a tag that
     no span of the trace has.
     """
     if key == "service":
@@ -67,7 +70,7 @@ def values_of(trace: Trace, frames: Frames, key: str) -> Values:
     def number_of(value: Any) -> int:
         text = (
             encode(value).decode() if isinstance(value, list | dict) else text_of(value)
-        )
+        )[:MAX_VALUE]
         found = index.setdefault(text, len(names))
         if found == len(names):
             names.append(text)
@@ -100,7 +103,8 @@ def keys_of(trace: Trace, frames: Frames) -> list[str]:
             found.update({str(pair.key) for pair in _pairs(raw)})
     for process in trace.processes:
         found.update({tag.key for tag in process.tags})
-    return [key for key, _ in found.most_common(MAX_KEYS)]
+    offered = (key for key, _ in found.most_common() if len(key) <= MAX_KEY)
+    return list(islice(offered, MAX_KEYS))
 
 
 def _rows(frames: Frames) -> Iterator[tuple[int, bytes]]:

@@ -69,7 +69,7 @@ def _rows(shown: Shown, trace: Trace) -> Any:
         yield {
             "service": service,
             "show_service": above < 0 or trace.service_name(above) != service,
-            "operation": trace.operation_name(row),
+            "operation": trace.operation_name(row)[:MAX_VALUE],
             "slot": colours[service],
             "indent": min(depth, MAX_INDENT),
             "deep": depth + 1 if depth > MAX_INDENT else 0,

@@ -9,6 +9,8 @@ from dashboard.graph.trace_graph import Merge, call_graph
 from dashboard.presenters.colors import monogram, slots
 from dashboard.traces.trace import Int64, Trace
 
+MAX_NAME = 500  # characters
+
 
 def graph_of(trace: Trace, self_ns: Int64, merge: Merge) -> dict[str, Any]:
     """Nodes with their places, edges with counts; ``total`` nodes in all."""
@@ -22,6 +24,8 @@ def graph_of(trace: Trace, self_ns: Int64, merge: Merge) -> dict[str, Any]:
         "nodes": [
             {
                 **asdict(node),
+                "service": node.service[:MAX_NAME],
+                "operation": node.operation[:MAX_NAME],
                 "slot": colours[node.service],
                 "monogram": monogram(node.service),
             }

@@ -8,7 +8,7 @@ import numpy as np
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 
-from dashboard.analysis.tag_values import values_of
+from dashboard.analysis.tag_values import MAX_VALUE, values_of
 from dashboard.graph.trace_graph import Merge
 from dashboard.presenters.spans_csv import spans_csv
 from dashboard.presenters.trace_graph import graph_of
@@ -75,8 +75,8 @@ def rows_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
             return no_such_tag(str(problem.args[0]))
         if value is None:
             keep &= found.number < 0
-        elif value in found.names:
-            keep &= found.number == found.names.index(value)
+        elif value[:MAX_VALUE] in found.names:
+            keep &= found.number == found.names.index(value[:MAX_VALUE])
         else:
             keep[:] = False
     return JsonResponse(

@@ -73,3 +73,19 @@ def test_keys_are_told_by_frequency() -> None:
     keys = keys_of(trace, frames())
     assert keys[0] == "often"
     assert set(keys) <= {"often", "zone", "n", "ok", "kind", "clé\n"}
+
+
+def test_endless_values_and_keys_are_bounded() -> None:
+    great = "x" * 5_000_000
+    spans = [
+        {"id": "1", "tags": {"text": great, "k" * 300: 1}},
+        {"id": "2", "tags": {"text": great}},
+        *({"id": f"t{n}", "tags": {f"key-{n}": n}} for n in range(5_000)),
+    ]
+    trace, frames = opened(spans)
+    found = values_of(trace, frames(), "text")
+    assert found.names == ["x" * 500]
+    assert int((found.number == 0).sum()) == 2
+    keys = keys_of(trace, frames())
+    assert len(keys) == 200
+    assert max(map(len, keys)) < 300

@@ -14,7 +14,7 @@ from tests.e2e.test_trace_page import HOSTILE, jaeger_file, span, tree
 from tests.peers.running import ROOT, RunningSpanboard
 
 pytestmark = pytest.mark.browser
-SMALL, LARGE, CHAIN, CALLS = ("b" * 31 + n for n in "1234")
+SMALL, LARGE, CHAIN, CALLS, GREAT = ("b" * 31 + n for n in "12345")
 
 
 def small() -> list[dict[str, Any]]:
@@ -52,6 +52,18 @@ def calls() -> list[dict[str, Any]]:
     return spans
 
 
+def great() -> list[dict[str, Any]]:
+    """Names, values and logs far beyond any screen, from right to left."""
+    name = "\u202e\u0627\u0644\u0639" * 5_000
+    tags = [{"key": "text", "type": "string", "value": name * 20}]
+    tags += [{"key": f"k{n}", "type": "string", "value": "v"} for n in range(3_000)]
+    spans = [span(0, None, 0, 100_000), span(1, 0, 10, 50_000), span(2, 0, 20, 500)]
+    for one in spans:
+        one |= {"operationName": name, "tags": tags}
+        one["logs"] = [{"timestamp": one["at"], "fields": tags[:50]}]
+    return spans
+
+
 def load(running: RunningSpanboard, path: Path) -> None:
     subprocess.run(
         [sys.executable, "manage.py", "load", str(path)],
@@ -75,6 +87,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
         LARGE: with_logs(tree(20_000)),
         CHAIN: chain,
         CALLS: calls(),
+        GREAT: great(),
     }
     running = RunningSpanboard("--no-demo")
     running.start()
@@ -481,3 +494,27 @@ def test_widths_of_frames_add_up(page: Any, board: Any, merged: bool) -> None:
         assert not merged or len(set(names)) == len(names)
     places = [(found["depth"][f], found["x"][f]) for f in found["order"]]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_great_values_break_no_view(browser: Any, board: Any, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    for view in ("flame", "statistics", "table", "graph", "logs"):
+        more = "&by=text&then=operation" if view == "statistics" else ""
+        open_view(page, board, GREAT, view, more)
+        assert page.locator(".view-state.failed").count() == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        heights = page.locator(".table-body .table-row:visible").evaluate_all(
+            "all => all.map(e => e.offsetHeight)"
+        )
+        assert set(heights) <= {28, 40}
+        # Each cell stands below its head, whatever it holds.
+        edges = page.locator(f"#view-{view} .table-row:visible").evaluate_all(
+            "all => all.map(r => [...r.children].map(c => c.offsetLeft).join())"
+        )
+        assert len(set(edges)) <= 1
+    assert not faults
+    context.close()

@@ -183,6 +183,6 @@ class CallGraph {
     if (!node) return;
     if (node.count === 1) this.context.openSpan(node.row);
     else if (this.answer.by === "path") this.context.go("table", { path: rowName(this.context.model, node.row) });
-    else this.context.go("table", { svc: node.service, op: node.operation });
+    else this.context.go("table", { svc: this.context.model.service(node.row)[0], op: this.context.model.operation(node.row) });
   }
 }

@@ -4,6 +4,7 @@ import { el, icon } from "../../dom.js";
 
 const MAX_HEIGHT = 12_000_000; // browsers cap the height of a scroller
 const OVERSCAN = 6;
+const PADDING = 32; // pixels at both ends of a row
 let number = 0;
 
 export class RowTable {
@@ -23,13 +24,20 @@ export class RowTable {
     this.body = el("div", { class: "table-body", role: "rowgroup" });
     this.scroller = el("div", { class: "row-table", role: tree ? "treegrid" : "grid", tabindex: "0", "aria-label": label, "aria-colcount": String(columns.length) },
       el("div", { role: "rowgroup", class: "table-top" }, this.head), this.body);
-    this.scroller.style.setProperty("--columns", columns.map((column) => column.width).join(" "));
-    this.scroller.style.setProperty("--narrow-columns", columns.map((column) => column.narrow ?? column.width).join(" "));
+    this.give("--columns", "--least", columns.map((column) => column.width));
+    this.give("--narrow-columns", "--narrow-least", columns.map((column) => column.narrow ?? column.width));
     host.append(this.scroller);
     this.scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => { this.measure(); this.draw(); }).observe(this.scroller);
     this.scroller.addEventListener("keydown", (event) => this.key(event));
     this.body.addEventListener("click", (event) => this.click(event));
+  }
+
+  /** Widths of the columns, and the sum of the least ones: no content makes a row wider. */
+  give(name, least, widths) {
+    const sum = widths.reduce((all, width) => all + Number(/(\d+)px/.exec(width)[1]), PADDING);
+    this.scroller.style.setProperty(name, widths.join(" "));
+    this.scroller.style.setProperty(least, `${sum}px`);
   }
 
   headCell(column) {
