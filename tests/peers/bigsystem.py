@@ -229,6 +229,15 @@ class BigSystem:
             for made in self.bodies(time.time_ns(), minutes, calls):
                 post(client, url, made)
 
+    def trickle(self, url: str, traces: int = 60) -> None:
+        """Send a few requests that end now, over edges chosen by chance."""
+        pairs = [(a, b) for a, s in enumerate(self.services) for b in s.calls]
+        spans: list[dict[str, Any]] = []
+        for _ in range(traces):
+            spans += self.trace(*self.chance.choice(pairs), time.time_ns())
+        with httpx.Client(timeout=60) as client:
+            post(client, url, body(spans))
+
 
 def post(client: httpx.Client, url: str, made: bytes) -> None:
     """One body, tried again while the receiver's queue is full."""
@@ -288,8 +297,8 @@ def main() -> None:
     system.send(given.url, given.minutes, given.calls)
     until = time.monotonic() + given.live
     while time.monotonic() < until:
-        system.send(given.url, minutes=1 / 60, calls=1)
-        time.sleep(0.2)
+        system.trickle(given.url)
+        time.sleep(0.5)
 
 
 if __name__ == "__main__":

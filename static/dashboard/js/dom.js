@@ -80,8 +80,8 @@ export async function copy(value) {
  * The page as the server would send it now, as a document of its own: escaped by
  * the server, and scripts in a parsed document never run. Raises Error.
  */
-export async function freshPage() {
-  const response = await fetch(location.href, { credentials: "same-origin" });
+export async function freshPage(address = location.href) {
+  const response = await fetch(address, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`status ${response.status}`);
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }

@@ -7,7 +7,8 @@ let timer = null;
 
 async function refresh() {
   timer = null;
-  const fresh = (await freshPage()).querySelector("[data-failing]");
+  // Every page has these lines; that of the sources is a small one.
+  const fresh = (await freshPage(`${document.body.dataset.base}sources`)).querySelector("[data-failing]");
   const old = document.querySelector("[data-failing]");
   if (fresh && old && fresh.textContent !== old.textContent) old.replaceChildren(...document.adoptNode(fresh).childNodes);
 }

@@ -4,11 +4,13 @@ const QUIET = 0.14;
 const FAINT = 0.25;
 /** A width changes only when the rate has left this share around the drawn one. */
 const HOLD = 0.25;
+/** Widths follow the rates so often, ms; colours, dashes and new edges at once. */
+const WIDTHS_MS = 5000;
 
 /** The widest line, by how much a node shows. */
 const WIDEST = { full: 9, medium: 6, small: 4.5, circle: 4 };
-/** Dashes in px: those named by Plotly grow with the line's width. */
-const DASH = "9px,5px";
+/** Broken lines; Plotly's own dashes grow too long with the line's width. */
+const DASH = "broken";
 
 /** The width of an edge in px: by the logarithm of its rate against the busiest. */
 export function widthOf(rate, busiest, widest) {
@@ -23,16 +25,19 @@ const STATES = { added: ["solid", "var(--accent)"], gone: [DASH, "var(--ink-3)"]
 export class Looks {
   constructor() {
     this.rates = new Map();
+    this.at = 0;
   }
 
   /** [{edge, width, dash, color, quiet, key}] */
   of(data, marks, detail) {
     const busiest = Math.max(...data.edges.map((edge) => edge.rate), 1e-9);
-    this.busiest = !this.busiest || Math.abs(Math.log(busiest / this.busiest)) > HOLD ? busiest : this.busiest;
+    if (!this.busiest || Math.abs(Math.log(busiest / this.busiest)) > HOLD) this.busiest = busiest;
+    const due = performance.now() - this.at > WIDTHS_MS;
+    if (due) this.at = performance.now();
     const dense = data.edges.length > data.nodes.length * 4;
     return data.edges.map((edge) => {
       let rate = this.rates.get(edge.id);
-      if (rate === undefined || Math.abs(Math.log((edge.rate || 1e-6) / (rate || 1e-6))) > HOLD) {
+      if (rate === undefined || (due && Math.abs(Math.log((edge.rate || 1e-6) / (rate || 1e-6))) > HOLD)) {
         rate = edge.rate;
         this.rates.set(edge.id, rate);
       }
@@ -54,16 +59,31 @@ export function signature(looks, halo) {
   return `${halo ?? ""}\n${looks.map((look) => `${look.edge.id} ${look.key}`).join("\n")}`;
 }
 
-/** A curve without its end, which the arrow head covers. */
-function shaft(points, short, into) {
+/** The end of a curve and the direction (a unit vector) in which an arrow head of a size comes there. */
+function tip(points, size) {
   const last = points.length - 2;
-  const [ex, ey] = [points[last], points[last + 1]];
-  for (let i = 0; i < last; i += 2) {
-    if (Math.hypot(points[i] - ex, points[i + 1] - ey) > short) into.push(points[i], points[i + 1]);
+  const [x, y] = [points[last], points[last + 1]];
+  let i = last - 2;
+  while (i > 0 && Math.hypot(points[i] - x, points[i + 1] - y) < size) i -= 2;
+  const [dx, dy] = [x - points[i], y - points[i + 1]];
+  const way = Math.hypot(dx, dy) || 1;
+  return { x, y, ux: dx / way, uy: dy / way };
+}
+
+/** A curve without its end, which the arrow head covers. */
+function shaft(points, end, size, into) {
+  const short = size * 0.7;
+  for (let i = 0; i < points.length - 2; i += 2) {
+    if (Math.hypot(points[i] - end.x, points[i + 1] - end.y) > size) into.push(points[i], points[i + 1]);
   }
-  const [dx, dy] = [ex - points[last - 2], ey - points[last - 1]];
-  const length = Math.hypot(dx, dy) || 1;
-  into.push(ex - (dx / length) * short, ey - (dy / length) * short, NaN, NaN);
+  into.push(end.x - end.ux * short, end.y - end.uy * short, NaN, NaN);
+}
+
+/** Corners of an arrow head that ends where the curve does. */
+function head({ x, y, ux, uy }, size, into) {
+  const [bx, by] = [x - ux * size, y - uy * size];
+  const half = size * 0.5;
+  into.push(x, y, bx - uy * half, by + ux * half, bx + uy * half, by - ux * half, x, y, NaN, NaN);
 }
 
 function split(flat) {
@@ -73,38 +93,35 @@ function split(flat) {
   return { x, y };
 }
 
-/** Plotly traces of all edges; halo is the id of the chosen edge. */
+/** Plotly traces of all edges: one of lines and one of heads for each look; halo is the chosen edge's id. */
 export function edgeTraces(looks, curves, halo) {
   const many = looks.length > 150;
   const lines = new Map();
-  const heads = { x: [], y: [], angle: [], size: [], color: [], opacity: [] };
+  const heads = new Map();
   // Quiet ones first, so that what matters lies above them.
-  for (const { edge, width, dash, color, quiet, faint, key } of [...looks].sort((a, b) => b.quiet - a.quiet)) {
+  for (const { edge, width, dash, color, quiet, faint, key } of [...looks].sort((a, b) => b.quiet - a.quiet || b.faint - a.faint)) {
     const points = curves.get(edge.id);
     if (!points) continue;
     const size = (many ? 5 : 8) + width * 1.5;
     if (!lines.has(key)) lines.set(key, { width, dash, color, quiet, faint, flat: [] });
-    shaft(points, size * 0.6, lines.get(key).flat);
-    const last = points.length - 2;
-    const [dx, dy] = [points[last] - points[last - 2], points[last + 1] - points[last - 1]];
-    const way = Math.hypot(dx, dy) || 1;
-    heads.x.push(points[last] - (dx / way) * size * 0.42);
-    heads.y.push(points[last + 1] - (dy / way) * size * 0.42);
-    heads.angle.push((Math.atan2(dx, -dy) * 180) / Math.PI);
-    heads.size.push(size);
-    heads.color.push(color);
-    heads.opacity.push(quiet ? QUIET : faint ? FAINT * 1.6 : 1);
+    const end = tip(points, size);
+    shaft(points, end, size, lines.get(key).flat);
+    const opacity = quiet ? QUIET : faint ? FAINT * 1.6 : 1;
+    const tone = `${color}|${opacity}`;
+    if (!heads.has(tone)) heads.set(tone, { color, opacity, flat: [] });
+    head(end, size, heads.get(tone).flat);
   }
-  const plain = { type: "scatter", hoverinfo: "skip" };
+  const plain = { type: "scatter", hoverinfo: "skip", mode: "lines", connectgaps: false };
   const traces = [...lines.values()].map(({ width, dash, color, quiet, faint, flat }) => ({
-    ...plain, mode: "lines", ...split(flat), line: { width, dash, color, simplify: false }, connectgaps: false,
+    ...plain, ...split(flat), line: { width, dash: dash === DASH ? `${Math.max(8, width * 1.8)}px,${Math.max(4, width)}px` : dash, color, simplify: false },
     opacity: quiet ? QUIET : faint ? FAINT : many && color === "var(--edge)" ? 0.4 : 1,
   }));
   if (halo && curves.has(halo)) {
-    traces.unshift({ ...plain, mode: "lines", ...split(curves.get(halo)), line: { width: 14, color: "var(--accent)" }, opacity: 0.3 });
+    traces.unshift({ ...plain, ...split(curves.get(halo)), line: { width: 14, color: "var(--accent)" }, opacity: 0.3 });
   }
-  const { x, y, ...marker } = heads;
-  traces.push({ ...plain, mode: "markers", x, y, marker: { symbol: "triangle-up", ...marker, line: { width: 0 } } });
+  for (const { color, opacity, flat } of heads.values()) {
+    traces.push({ ...plain, ...split(flat), fill: "toself", fillcolor: color, line: { width: 0, color, simplify: false }, opacity });
+  }
   return traces;
 }
 

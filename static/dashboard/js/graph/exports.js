@@ -78,9 +78,12 @@ export async function wholePicture(picture) {
   const ink = (name) => token(name);
   const made = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width, height, viewBox: `0 0 ${width} ${height}`, "font-family": FONT });
   made.append(node("title", {}, document.title), node("rect", { width, height, fill: ink("--canvas") }));
-  const drawn = await globalThis.Plotly.toImage(picture.plot, { format: "svg", width, height });
-  const plot = new DOMParser().parseFromString(decodeURIComponent(drawn.slice(drawn.indexOf(",") + 1)), "image/svg+xml").documentElement;
-  made.append(document.importNode(plot, true));
+  for (const plot of [picture.plot, picture.nodesPlot]) {
+    if (plot.hidden) continue;
+    const drawn = await globalThis.Plotly.toImage(plot, { format: "svg", width, height });
+    const parsed = new DOMParser().parseFromString(decodeURIComponent(drawn.slice(drawn.indexOf(",") + 1)), "image/svg+xml");
+    made.append(document.importNode(parsed.documentElement, true));
+  }
   const pen = document.createElement("canvas").getContext("2d");
   for (const item of data.nodes) {
     const box = layout.boxes.get(item.id);

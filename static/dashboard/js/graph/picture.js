@@ -16,6 +16,7 @@ export class Picture {
   constructor(page, { choose, open, moved }) {
     this.stage = page.querySelector("[data-stage]");
     this.plot = page.querySelector("[data-plot]");
+    this.nodesPlot = page.querySelector("[data-nodes-plot]");
     this.labels = new EdgeLabels(page.querySelector("[data-edge-labels]"));
     this.boxes = page.querySelector("[data-group-boxes]");
     this.cards = new Cards(page.querySelector("[data-cards]"));
@@ -54,6 +55,8 @@ export class Picture {
     this.cards.show({ nodes: [] }, { detail: "", boxes: new Map() }, {}, null);
     this.labels.show({ edges: [] }, null, new Map(), {}, null, 0);
     this.boxes.replaceChildren();
+    this.nodesPlot.hidden = true;
+    this.circled = "";
     drawPlot(this.plot, { data: [], layout: { xaxis: { visible: false }, yaxis: { visible: false } } }, {}, { staticPlot: true });
   }
 
@@ -87,12 +90,13 @@ export class Picture {
     }
     this.cards.show(data, this.layout, marks, this.current);
     const looks = this.looks.of(data, marks, this.layout.detail);
-    const now = `${signature(looks, marks.chosen?.edge)}\0${this.layout.detail === "circle" ? data.nodes.map((n) => [marks.loudNode && !marks.loudNode(n), n.error_share >= 0.05]).join() : ""}`;
+    const now = signature(looks, marks.chosen?.edge);
     if (now !== this.drawn) {
       this.drawn = now;
       this.curves = curves(data, this.layout);
-      this.drawPlotly(looks);
+      this.draw(this.plot, edgeTraces(looks, this.curves, marks.chosen?.edge));
     }
+    this.drawCircles();
     const taken = new Taken();
     for (const box of this.layout.boxes.values()) taken.add(box);
     const closer = Math.max(1, (this.view.scale / this.grid.fit) ** 2);
@@ -104,11 +108,21 @@ export class Picture {
     this.listeners.forEach((listener) => listener());
   }
 
-  drawPlotly(looks) {
+  /** Circles are a plot of their own, so that a change of an edge leaves them alone. */
+  drawCircles() {
+    const { data, marks, layout } = this;
+    const circles = layout.detail === "circle";
+    const now = circles ? `${this.place}\0${data.nodes.map((node) => `${node.id} ${Math.round(layout.boxes.get(node.id).width)} ${Boolean(marks.loudNode && !marks.loudNode(node))} ${node.error_share >= 0.05}`).join()}` : "";
+    if (now === this.circled) return;
+    this.circled = now;
+    this.nodesPlot.hidden = !circles;
+    if (circles) this.draw(this.nodesPlot, [circleTrace(data.nodes, layout.boxes, marks)]);
+  }
+
+  draw(plot, traces) {
     const { width, height } = this.layout;
-    const traces = edgeTraces(looks, this.curves, this.marks.chosen?.edge);
-    if (this.layout.detail === "circle") traces.push(circleTrace(this.data.nodes, this.layout.boxes, this.marks));
-    this.ready = drawPlot(this.plot, {
+    const { dataset } = this.stage;
+    const done = drawPlot(plot, {
       data: traces,
       layout: {
         width,
@@ -120,7 +134,12 @@ export class Picture {
         hovermode: false,
       },
     }, {}, { staticPlot: true, responsive: false });
-    this.ready.then(() => { if (!this.stage.dataset.drawn) performance.mark("spanboard-graph"); this.stage.dataset.drawn = String(Number(this.stage.dataset.drawn ?? 0) + 1); });
+    this.ready = Promise.all([this.ready, done]);
+    if (plot !== this.plot) return;
+    done.then(() => {
+      if (!dataset.drawn) performance.mark("spanboard-graph");
+      dataset.drawn = String(Number(dataset.drawn ?? 0) + 1);
+    });
   }
 
   /** Boxes around the members of open groups. */
