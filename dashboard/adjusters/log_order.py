@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from dashboard.traces.details import has_logs, log_times_ns
+from dashboard.traces.details import log_times_ns, rows_with_logs
 from dashboard.traces.trace import Trace, Warning
 
 
@@ -16,7 +16,7 @@ def check_log_order(trace: Trace) -> Trace:
     the source, wherever they are read (``traces.details.read_details``).
     """
     warnings = []
-    for row in [row for row, raw in enumerate(trace.details) if has_logs(raw)]:
+    for row in rows_with_logs(trace.details):
         times = log_times_ns(trace.details[row])
         late = sum(b < a for a, b in itertools.pairwise(times))
         if late:

@@ -44,13 +44,9 @@ def join_attempts(trace: Trace, calls: list[Call]) -> list[Call]:
 
 def _may_repeat(trace: Trace) -> bool:
     """Whether any span says that it is sent again, or is a proxy's."""
-    facts, values = trace.facts, trace.fact_values
-    if "resend_count" in facts:
+    if "resend_count" in trace.facts:
         return True
-    component = facts.get("component")
-    if component is None or "proxy" not in values:
-        return False
-    return bool((component == values.index("proxy")).any())
+    return bool(trace.rows_where("component", lambda text: text == "proxy").any())
 
 
 def _repeats(trace: Trace, before: Call, row: int) -> bool:

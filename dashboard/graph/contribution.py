@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -13,14 +12,12 @@ import numpy as np
 import zstandard
 
 from dashboard.graph.calls import Call
-from dashboard.graph.deep import Sites, entry_rows, paths
-from dashboard.graph.histogram import BUCKETS, Histogram, buckets_of
+from dashboard.graph.counting import MINUTE_NS, Figures, Key, Members, grouped, numbered
+from dashboard.graph.deep import Ends, paths
+from dashboard.graph.histogram import Histogram
 from dashboard.graph.mesh import MeshNames
 from dashboard.graph.packing import Row, is_packed, pack, unpack, words_of
-from dashboard.traces.trace import Flag, Int64, Kind, Trace
-
-MINUTE_NS = 60 * 10**9
-Key = tuple[str, ...]
+from dashboard.traces.trace import Flag, Kind, Trace
 
 
 @dataclass(slots=True)
@@ -234,65 +231,69 @@ def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     carries a kind; an operation's figures count all its spans.
     """
     result = Contribution()
-    _count_calls(result, trace, calls)
-    if not len(trace):
-        return result
-    _count_spans(result, trace)
-    _count_paths(result, trace, calls, Sites(trace))
+    ends = Ends(trace, calls)
+    members = Members()
+    _count_calls(members, trace, calls, ends)
+    if len(trace):
+        _count_spans(members, trace)
+        _count_paths(result, trace, calls, ends)
+    for level, key, minute, count, errors, tries, sum_ns, cells in members.counted():
+        if level == "presence":  # whether a service is there is all that is asked
+            tally = Tally(count)
+        else:
+            tally = Tally(count, errors, tries, sum_ns, cells)
+        keys = result.levels.setdefault(level, {}).setdefault(minute, {})
+        if key in keys:
+            keys[key].add(tally)
+        else:
+            keys[key] = tally
     return result
 
 
-def _count_calls(result: Contribution, trace: Trace, calls: list[Call]) -> None:
+def _count_calls(members: Members, trace: Trace, calls: list[Call], ends: Ends) -> None:
     """Book calls on each level of edges."""
     if not calls:
         return
     count = len(calls)
-    caller, callee, start, duration, error, attempts = (
-        np.fromiter(map(itemgetter(place), calls), np.int64, count)
-        for place in _FIGURES
+    figures = Figures(
+        *(
+            np.fromiter(map(itemgetter(place), calls), np.int64, count)
+            for place in _FIGURES
+        )
     )
-    figures = (start, duration, error, attempts)
-    edge, edges = _numbered(list(map(_EDGE, calls)))
-    base, bases = _numbered([(found[:2], found[4:]) for found in edges])
+    edge, edges = numbered(list(map(_EDGE, calls)))
+    base, bases = numbered([(found[:2], found[4:]) for found in edges])
     natures = [
         (ends, (*nature[:2], "async" if nature[2] else "", "self" if nature[3] else ""))
         for ends, nature in bases
     ]
     of_base = base[edge]
-    # One more entry stands for a side without spans: row -1 reads the last one.
-    texts = [*trace.fact_values, ""]
-    namespace, pod = (
-        np.append(trace.facts.get(key, np.full(len(trace), -1)), -1)
-        for key in ("namespace", "pod")
-    )
-    group, found = _groups(edge, namespace[caller], namespace[callee])
+    texts = [*trace.fact_values, ""]  # the last one where there is none
+    group, found = grouped(edge, *ends.facts("namespace"))
     keys: list[Key] = []
     for number, above, below in found:
         (left, right), nature = natures[base[number]]
         versions = edges[number][2:4]
         keys.append((left, right, *versions, *nature, texts[above], texts[below]))
-    _add(result, "edge", keys, group, *figures)
-    operation = np.append(trace.operation, -1)
+    members.add("edge", keys, group, figures)
     names = [*trace.operations, ""]
-    sender = np.append(operation[entry_rows(trace)], -1)[caller]
-    receiver = np.where(callee >= 0, operation[callee], operation[caller])
     for level, columns, words in (
-        ("operation-edge", (sender, receiver), names),
-        ("instance-edge", (pod[caller], pod[callee]), texts),
+        ("operation-edge", ends.operations, names),
+        ("instance-edge", ends.facts("pod"), texts),
     ):
-        group, found = _groups(of_base, *columns)
+        group, found = grouped(of_base, *columns)
         keys = []
         for number, above, below in found:
             (left, right), nature = natures[number]
             keys.append((left, words[above], right, words[below], *nature))
-        _add(result, level, keys, group, *figures)
+        members.add(level, keys, group, figures)
 
 
 def call_keys(trace: Trace, call: Call, level: str) -> set[Key]:
     """The key of a table of edges under which one call is booked."""
-    result = Contribution()
-    _count_calls(result, trace, [call])
-    return {key for keys in result.levels.get(level, {}).values() for key in keys}
+    members = Members()
+    _count_calls(members, trace, [call], Ends(trace, [call]))
+    return {key for found, key in members.names if found == level}
 
 
 def request_rows(trace: Trace, mesh: MeshNames) -> Int64:
@@ -306,13 +307,16 @@ def request_rows(trace: Trace, mesh: MeshNames) -> Int64:
     return np.flatnonzero(request)
 
 
-def _count_spans(result: Contribution, trace: Trace) -> None:
+def _count_spans(members: Members, trace: Trace) -> None:
     """Book requests by service, operation and instance, and all spans."""
     mesh = MeshNames(trace)
     service, names = mesh.service, mesh.names
-    start, duration = trace.start_ns, trace.duration_ns
     failed = ((trace.flags & Flag.ERROR) != 0).astype(np.int64)
+    all_spans = Figures(
+        trace.start_ns, trace.duration_ns, failed, np.zeros(len(trace), np.int64)
+    )
     rows = request_rows(trace, mesh)
+    requests = Figures(*(column[rows] for column in all_spans))
     texts = [*trace.fact_values, ""]  # the last one where there is none
     absent = np.full(len(trace), -1)
     version, namespace, pod = (
@@ -324,27 +328,29 @@ def _count_spans(result: Contribution, trace: Trace) -> None:
         ("entry", (trace.operation,), operations),
         ("instance", (pod, version, namespace), texts),
     ):
-        group, found = _groups(service[rows], *(column[rows] for column in columns))
+        group, found = grouped(service[rows], *(column[rows] for column in columns))
         keys: list[Key] = [
             (names[number], *(words[part] for part in parts))
             for number, *parts in found
         ]
-        _add(result, level, keys, group, start[rows], duration[rows], failed[rows])
-    group, found = _groups(trace.service, trace.operation)
+        members.add(level, keys, group, requests)
+    group, found = grouped(trace.service, trace.operation)
     keys = [(trace.services[number], operations[part]) for number, part in found]
-    _add(result, "operation", keys, group, start, duration, failed)
-    group, found = _groups(service, start // MINUTE_NS)
-    counts = np.bincount(group).tolist()
-    for (number, minute), count in zip(found, counts, strict=True):
-        result.at("presence", minute, (names[number],)).count += count
+    members.add("operation", keys, group, all_spans)
+    members.add(
+        "presence",
+        [(name,) for name in names],
+        np.asarray(service, np.int64),
+        all_spans,
+    )
 
 
 def _count_paths(
-    result: Contribution, trace: Trace, calls: list[Call], sites: Sites
+    result: Contribution, trace: Trace, calls: list[Call], ends: Ends
 ) -> None:
     """Book the paths of calls, and how the trace was sampled."""
     minute = int(trace.start_ns.min()) // MINUTE_NS
-    for path in paths(trace, calls, sites):
+    for path in paths(trace, calls, ends):
         tally = result.at("path", minute, path.words)
         tally.count += path.calls
         tally.errors += path.errors
@@ -380,68 +386,6 @@ _EDGE = itemgetter(
 _FIGURES = tuple(
     map(
         Call._fields.index,
-        ("caller_row", "callee_row", "start_ns", "duration_ns", "error", "attempts"),
+        ("start_ns", "duration_ns", "error", "attempts"),
     )
 )
-
-
-def _numbered(keys: list[tuple[Any, ...]]) -> tuple[Int64, list[tuple[Any, ...]]]:
-    """A number for each key, and the keys by number."""
-    index = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return np.fromiter(map(index.__getitem__, keys), np.int64, len(keys)), list(index)
-
-
-def _groups(*columns: np.ndarray) -> tuple[Int64, list[tuple[int, ...]]]:
-    """A number for each row by its values, and the values by number."""
-    code = np.zeros(len(columns[0]), np.int64)
-    for column in columns:
-        low, high = int(column.min(initial=0)), int(column.max(initial=0))
-        width = high - low + 1
-        if (int(code.max(initial=0)) + 1) * width >= 2**62:
-            code = np.unique(code, return_inverse=True)[1]
-        code = code * width + (column - low)
-    _, first, group = np.unique(code, return_index=True, return_inverse=True)
-    return group, list(zip(*(c[first].tolist() for c in columns), strict=True))
-
-
-def _add(
-    result: Contribution,
-    level: str,
-    names: list[Key],
-    group: Int64,
-    start_ns: Int64,
-    duration_ns: Int64,
-    failed: Int64,
-    attempts: Int64 | None = None,
-) -> None:
-    """Add members of numbered groups to the tallies of their minutes."""
-    if not len(group):
-        return
-    minute = start_ns // MINUTE_NS
-    first = int(minute.min())
-    width = int(minute.max()) - first + 1
-    # One number says group, minute and bucket: sorted, each tally is one run.
-    bucket = buckets_of(duration_ns)
-    if float(duration_ns.max()) * len(group) >= 2**62:  # a sum may not fit
-        duration_ns = duration_ns.astype(object)
-    code = (group * width + (minute - first)) * BUCKETS + bucket
-    order = np.argsort(code, kind="stable")
-    code = code[order]
-    steps = np.flatnonzero(np.concatenate(([True], code[1:] != code[:-1])))
-    sizes = np.diff(np.append(steps, len(code))).tolist()
-    columns = [failed[order], duration_ns[order]]
-    if attempts is not None:
-        columns.append(attempts[order])
-    sums = [np.add.reduceat(column, steps).tolist() for column in columns]
-    tried = sums[2] if attempts is not None else repeat(0)
-    for number, size, errors, sum_ns, attempt in zip(
-        code[steps].tolist(), sizes, sums[0], sums[1], tried, strict=False
-    ):
-        place, bucket_number = divmod(number, BUCKETS)
-        which, minutes = divmod(place, width)
-        tally = result.at(level, first + minutes, names[which])
-        tally.count += size
-        tally.errors += errors
-        tally.sum_ns += sum_ns
-        tally.attempts += attempt
-        tally.histogram[bucket_number] = tally.histogram.get(bucket_number, 0) + size

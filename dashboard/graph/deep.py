@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from heapq import nsmallest
+from operator import itemgetter
 
 import numpy as np
 
@@ -33,57 +35,6 @@ def entry_rows(trace: Trace) -> Int64:
         jump = further
 
 
-class Sites:
-    """Answers for one trace what a row's request, instance and namespace are."""
-
-    def __init__(self, trace: Trace):
-        self.trace = trace
-        self.entries: dict[int, int] = {}
-
-    def entry(self, row: int) -> int:
-        """The row of the request that a span works for, in its own service."""
-        trace, seen, at = self.trace, [], row
-        while at not in self.entries:
-            seen.append(at)
-            above = int(trace.parent[at])
-            if (
-                above < 0
-                or trace.service[above] != trace.service[at]
-                or trace.kind[at] in SERVERS
-            ):
-                self.entries[at] = at
-                break
-            at = above
-        found = self.entries[at]
-        for passed in seen:
-            self.entries[passed] = found
-        return found
-
-    def operations(self, call: Call) -> tuple[str, str]:
-        """Operations of the caller's request and of the callee's.
-
-        A side without spans has none, but a callee without spans is told apart by
-        the client span's name.
-        """
-        trace = self.trace
-        caller = callee = ""
-        if call.caller_row >= 0:
-            caller = trace.operation_name(self.entry(call.caller_row))
-        if call.callee_row >= 0:
-            callee = trace.operation_name(call.callee_row)
-        elif call.caller_row >= 0:
-            callee = trace.operation_name(call.caller_row)
-        return caller, callee
-
-    def facts(self, key: str, call: Call) -> tuple[str, str]:
-        """A fact of the caller's span and of the callee's."""
-        if key not in self.trace.facts:
-            return "", ""
-        caller = self.trace.fact(key, call.caller_row) if call.caller_row >= 0 else ""
-        callee = self.trace.fact(key, call.callee_row) if call.callee_row >= 0 else ""
-        return caller, callee
-
-
 @dataclass(slots=True)
 class Path:
     """Calls that follow from one another, and how many last calls went that way."""
@@ -94,7 +45,32 @@ class Path:
     sum_ns: int = 0
 
 
-def paths(trace: Trace, calls: list[Call], sites: Sites) -> list[Path]:
+class Ends:
+    """Where calls begin and end, as columns; -1 stands for a side without spans."""
+
+    def __init__(self, trace: Trace, calls: list[Call]):
+        count = len(calls)
+        self.trace = trace
+        self.caller, self.callee = (
+            np.fromiter(map(itemgetter(place), calls), np.int64, count)
+            for place in _ROWS
+        )
+        operation = np.append(trace.operation, -1)
+        entry = np.append(operation[entry_rows(trace)], -1)
+        # A callee without spans is told apart by the client span's name.
+        self.operations = (
+            entry[self.caller],
+            np.where(self.callee >= 0, operation[self.callee], operation[self.caller]),
+        )
+
+    def facts(self, key: str) -> tuple[Int64, Int64]:
+        """A fact of both ends, as places in the trace's fact values."""
+        absent = np.full(len(self.trace), -1, np.int32)
+        column = np.append(self.trace.facts.get(key, absent), -1).astype(np.int64)
+        return column[self.caller], column[self.callee]
+
+
+def paths(trace: Trace, calls: list[Call], ends: Ends) -> list[Path]:
     """The paths of a trace from its entries to the calls that lead no further.
 
     At most ``MAX_PATHS``; the calls on further ones are counted under ``CUT``.
@@ -107,112 +83,116 @@ def paths(trace: Trace, calls: list[Call], sites: Sites) -> list[Path]:
         failed = bool(trace.flags[row] & 1)
         words = (trace.service_name(row), trace.operation_name(row))
         return [Path(words, 1, int(failed), int(trace.duration_ns[row]))]
-    above = _callers(trace, calls)
-    leads_on = {number for number in above if number >= 0}
-    prefixes: dict[tuple[int, str, str], int] = {}
-    chain: list[tuple[int, str, str]] = []  # previous in the chain, service, operation
-
-    def step(before: int, service: str, operation: str) -> int:
-        key = (before, service, operation)
-        number = prefixes.setdefault(key, len(chain))
-        if number == len(chain):
-            chain.append(key)
-        return number
-
-    place: dict[int, int] = {}
-    found: dict[int, Path] = {}
-    for number in _top_down(above):
-        call = calls[number]
-        caller, callee = sites.operations(call)
+    above = _callers(trace, calls, ends)
+    services: dict[str, int] = {}
+    width = len(trace.operations) + 1
+    codes = [
+        [
+            services.setdefault(name, len(services)) * width + operation + 1
+            for name, operation in zip(
+                map(name_of, calls), column.tolist(), strict=True
+            )
+        ]
+        for name_of, column in zip(_NAMES, ends.operations, strict=True)
+    ]
+    steps = len(services) * width
+    prefixes: dict[int, int] = {}  # previous step of the chain and code → step
+    place = [-1] * len(calls)
+    # A call comes after the one that led to it, which began further up.
+    turn = np.where(ends.caller >= 0, 2 * ends.caller, 2 * ends.callee - 1)
+    for number in np.argsort(turn, kind="stable").tolist():
         before = above[number]
-        start = place[before] if before >= 0 else step(-1, call.caller, caller)
-        end = place[number] = step(start, call.callee, callee)
+        if before >= 0:
+            start = place[before]
+        else:
+            start = prefixes.setdefault(codes[0][number], len(prefixes))
+        key = (start + 1) * steps + codes[1][number]
+        place[number] = prefixes.setdefault(key, len(prefixes))
+    leads_on = {number for number in above if number >= 0}
+    found: dict[int, Path] = {}
+    for number, call in enumerate(calls):
         if number in leads_on:
             continue
-        path = found.get(end)
+        path = found.get(place[number])
         if path is None:
-            path = found[end] = Path(CUT)
+            path = found[place[number]] = Path(CUT)
         path.calls += 1
         path.errors += call.error
         path.sum_ns += call.duration_ns
-    # The busiest are kept, equal ones by their words: whatever the input's order.
-    words_of = {end: _words(chain, end) for end in found}
-    ranked = sorted(found, key=lambda end: (-found[end].calls, words_of[end]))
+    chain = list(prefixes)
+    names = list(services)
+
+    def words_of(end: int) -> tuple[str, ...]:
+        words: list[str] = []
+        while end >= 0:
+            before, code = divmod(chain[end], steps)
+            service, operation = divmod(code, width)
+            words += ["" if not operation else trace.operations[operation - 1]]
+            words.append(names[service])
+            end = before - 1
+        words.reverse()
+        return tuple(words[: 2 * MAX_NODES])
+
+    return _busiest(found, words_of)
+
+
+def _busiest(
+    found: dict[int, Path], words_of: Callable[[int], tuple[str, ...]]
+) -> list[Path]:
+    """The paths with most calls, then most time; ties by words, whatever the input."""
+
+    def weight(end: int) -> tuple[int, int]:
+        return -found[end].calls, -found[end].sum_ns
+
+    heavy = nsmallest(MAX_PATHS, map(weight, found))
+    words = {end: words_of(end) for end in found if weight(end) <= heavy[-1]}
+    ranked = sorted(words, key=lambda end: (weight(end), words[end]))
+    kept = {end: words[end] for end in ranked[:MAX_PATHS]}
     merged: dict[tuple[str, ...], Path] = {}
-    for rank, end in enumerate(ranked):
-        path = found[end]
-        path.words = words_of[end] if rank < MAX_PATHS else CUT
+    for end, path in found.items():
+        path.words = kept.get(end, CUT)
         same = merged.setdefault(path.words, path)
-        if same is not path:  # paths that differ only beyond what is kept
+        if same is not path:  # cut, or they differ only beyond what is kept
             same.calls += path.calls
             same.errors += path.errors
             same.sum_ns += path.sum_ns
     return list(merged.values())
 
 
-def _words(chain: list[tuple[int, str, str]], end: int) -> tuple[str, ...]:
-    found: list[str] = []
-    at = end
-    while at >= 0:
-        at, service, operation = chain[at]
-        found += [operation, service]
-    found.reverse()
-    return tuple(found[: 2 * MAX_NODES])
-
-
-def _top_down(above: list[int]) -> Iterator[int]:
-    """Calls so that each comes after the call that led to it."""
-    below: dict[int, list[int]] = {}
-    for number, before in enumerate(above):
-        below.setdefault(before, []).append(number)
-    work = list(reversed(below.get(-1, [])))
-    while work:
-        number = work.pop()
-        yield number
-        work.extend(reversed(below.get(number, [])))
-
-
-def _callers(trace: Trace, calls: list[Call]) -> list[int]:
+def _callers(trace: Trace, calls: list[Call], ends: Ends) -> list[int]:
     """For each call the number of the call that led to it, or -1.
 
     A call led to another where the other's caller span is in the subtree of its
     callee's span, the innermost such; and a message into a queue leads to the
     call out of it whose consumer is the producer's child.
     """
-    arrived: dict[int, int] = {}
-    for number, call in enumerate(calls):
-        if call.callee_row >= 0 and (
-            call.callee_row not in arrived
-            or calls[arrived[call.callee_row]].caller_row < 0 <= call.caller_row
-        ):
-            arrived[call.callee_row] = number
-    sent: dict[tuple[int, str], int] = {}
-    for number, call in enumerate(calls):
-        if call.caller_row >= 0 and call.callee_row < 0:
-            sent[call.caller_row, call.callee] = number
-    result = [-1] * len(calls)
-    order = sorted(
-        (call.caller_row, number)
-        for number, call in enumerate(calls)
-        if call.caller_row >= 0
-    )
-    callees = sorted(arrived)
-    subtree = trace.subtree
-    open_rows: list[int] = []
-    next_callee = 0
-    for row, number in order:
-        while next_callee < len(callees) and callees[next_callee] <= row:
-            callee = callees[next_callee]
-            next_callee += 1
-            while open_rows and open_rows[-1] + subtree[open_rows[-1]] <= callee:
-                open_rows.pop()
-            open_rows.append(callee)
-        while open_rows and open_rows[-1] + subtree[open_rows[-1]] <= row:
-            open_rows.pop()
-        if open_rows and arrived[open_rows[-1]] != number:
-            result[number] = arrived[open_rows[-1]]
-    for number, call in enumerate(calls):
-        if call.caller_row < 0 <= call.callee_row:
-            producer = int(trace.parent[call.callee_row])
-            result[number] = sent.get((producer, call.caller), -1)
+    caller, callee = ends.caller, ends.callee
+    numbers = np.arange(len(calls))
+    # The call that reached each row: the first, but one with a caller's span first.
+    arrived = np.full(len(trace) + 1, -1, np.int64)
+    for some in (caller < 0, caller >= 0):
+        those = np.flatnonzero(some & (callee >= 0))[::-1]
+        arrived[callee[those]] = those
+    parent = trace.parent.astype(np.int64)
+    reached = (arrived[:-1] >= 0) | (parent < 0)
+    jump = np.where(reached, np.arange(len(trace)), parent)
+    while True:
+        further = jump[jump]
+        if np.array_equal(further, jump):
+            break
+        jump = further
+    led = np.where(caller >= 0, arrived[jump[caller]], -1)
+    led[led == numbers] = -1
+    result: list[int] = led.tolist()
+    out = np.flatnonzero((caller < 0) & (callee >= 0)).tolist()
+    if out:
+        into = np.flatnonzero((caller >= 0) & (callee < 0)).tolist()
+        sent = {(calls[n].caller_row, calls[n].callee): n for n in into}
+        for number in out:
+            producer = int(parent[calls[number].callee_row])
+            result[number] = sent.get((producer, calls[number].caller), -1)
     return result
+
+
+_ROWS = tuple(map(Call._fields.index, ("caller_row", "callee_row")))
+_NAMES = tuple(itemgetter(Call._fields.index(name)) for name in ("caller", "callee"))

@@ -249,6 +249,8 @@ class Linker(Rows):
         ]
 
     def _to_callee(self, row: int, rows: list[int], spawned: int) -> list[Call]:
+        if len(rows) == 1:
+            return [self._call(row, rows[0], max(spawned, 1), self.failed[row])]
         rows.sort(key=lambda r: (self.start[r], self.trace.span_ids[r]))
         servers = [r for r in rows if self.kind[r] in SERVERS]
         rows = servers or rows[:1]

@@ -47,8 +47,8 @@ class MeshNames:
         self.service, self.names = service, list(names)
 
     def _join_sidecars(self, trace: Trace) -> None:
-        component, values = trace.facts["component"], trace.fact_values
-        proxy = component == (values.index("proxy") if "proxy" in values else -2)
+        values = trace.fact_values
+        proxy = trace.rows_where("component", lambda text: text == "proxy")
         if not proxy.any():
             return
         canonical = trace.facts["canonical_service"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, IntFlag
 from typing import Any
@@ -165,6 +165,19 @@ class Trace:
             return ""
         return self.fact_values[column[row]]
 
+    def rows_where(self, key: str, holds: Callable[[str], bool]) -> NDArray[np.bool_]:
+        """Of each row whether it has the fact and its value is such.
+
+        ``holds`` is asked once for each different value.
+        """
+        column = self.facts.get(key)
+        if column is None:
+            return np.zeros(len(self), bool)
+        used = np.flatnonzero(np.bincount(column[column >= 0]))
+        table = np.zeros(len(self.fact_values) + 1, bool)  # the last one: none
+        table[used] = [holds(self.fact_values[number]) for number in used.tolist()]
+        return table[column]
+
     def references_of(self, row: int) -> tuple[Reference, ...]:
         """All references of one span, in the order of the source."""
         found = self.references.get(row)
@@ -192,8 +205,8 @@ class Trace:
         where = position.tolist()
         return replace(
             self,
-            span_ids=[self.span_ids[i] for i in order],
-            parent_ids=[self.parent_ids[i] for i in order],
+            span_ids=list(map(self.span_ids.__getitem__, order)),
+            parent_ids=list(map(self.parent_ids.__getitem__, order)),
             references={
                 where[i]: found for i, found in self.references.items() if where[i] >= 0
             },
@@ -204,7 +217,7 @@ class Trace:
             kind=self.kind[rows],
             flags=self.flags[rows],
             process=self.process[rows],
-            details=[self.details[i] for i in order],
+            details=list(map(self.details.__getitem__, order)),
             facts={key: column[rows] for key, column in self.facts.items()},
             warnings=[
                 w if w.row < 0 else replace(w, row=where[w.row])
