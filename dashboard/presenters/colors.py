@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable
+from functools import lru_cache
 
 SLOTS = 16
 LIGHT = [
@@ -46,12 +47,10 @@ def _oklab(hex_colour: str) -> tuple[float, float, float]:
 
 
 LABS = [_oklab(colour) for colour in LIGHT]
+DISTANCE = [[math.dist(a, b) for b in LABS] for a in LABS]
 
 
-def _distance(a: int, b: int) -> float:
-    return math.dist(LABS[a], LABS[b])
-
-
+@lru_cache(maxsize=10_000)
 def preferred(name: str) -> int:
     """The slot (1..16) that a service takes where it is free."""
     return hashlib.sha256(name.encode("utf-8", "replace")).digest()[0] % SLOTS + 1
@@ -63,18 +62,24 @@ def slots(names: Iterable[str]) -> dict[str, int]:
     Names in order of code points; each takes its preferred slot or, if taken,
     the free slot farthest from those in use. Beyond 16, colours repeat.
     """
+    return dict(_slots(tuple(sorted(set(names)))))
+
+
+@lru_cache(maxsize=1_000)
+def _slots(names: tuple[str, ...]) -> dict[str, int]:
     result: dict[str, int] = {}
     used: set[int] = set()
-    for name in sorted(set(names)):
+    for name in names:
         slot = preferred(name)
         if slot in used and len(used) < SLOTS:
             free = [s for s in range(1, SLOTS + 1) if s not in used]
-            slot = max(free, key=lambda s: min(_distance(s - 1, u - 1) for u in used))
+            slot = max(free, key=lambda s: min(DISTANCE[s - 1][u - 1] for u in used))
         used.add(slot)
         result[name] = slot
     return result
 
 
+@lru_cache(maxsize=10_000)
 def monogram(name: str) -> str:
     """Two letters: the first of the words, else the first two."""
     words = [w for w in name.replace("_", "-").replace(".", "-").split("-") if w]
