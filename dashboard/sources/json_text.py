@@ -42,7 +42,7 @@ def without_lone_surrogates(body: bytes) -> bytes:
 
     No valid text holds one, and neither a database nor a page takes it.
     """
-    if b"\\u" not in body:
+    if body.find(b"\\") < 0 or b"\\u" not in body:  # one byte is found far faster
         return body
     return ESCAPE.sub(_whole, body)
 

@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.traces.facts import ALIASES, RANK, FactTable, KeyAndValue, text_of
+from dashboard.traces.facts import ALIASES, KINDS, RANK, FactTable, KeyAndValue, text_of
 from dashboard.traces.trace import (
     Flag,
-    Kind,
+    Int32,
+    Int64,
     Process,
     Reference,
     Tag,
     Trace,
+    Uint8,
+    Uint16,
     Warning,
 )
 
-KINDS = {kind.name.lower(): int(kind) for kind in Kind}
-KINDS["unspecified"] = int(Kind.UNSET)
+__all__ = ["KINDS", "Decoded", "Problem", "TraceBuilder"]
+
 MAX_NS = 2**62 - 1  # a start and a duration must add up within 64 bits
 NOT_GIVEN = -(2**63)
 MICROSECOND = 1_000  # nanoseconds
@@ -151,20 +154,21 @@ class TraceBuilder:
         self.flags.append(flags)
         self.process_of.append(process)
         self.details.append(details)
-        word = self.facts.add_tags(row, tags)
-        if word and not kind:
-            self.kind[row] = KINDS.get(word.lower(), 0)
+        self.facts.add_tags(row, tags)
         return row
 
-    def check_units(self, unit_ns: int) -> None:
+    def check_units(self, unit_ns: int, start_ns: Int64 | None = None) -> None:
         """Warn where starts look like another unit than the format's ``unit_ns``.
 
-        Nothing is scaled: the source may mean what it says.
+        Nothing is scaled: the source may mean what it says. ``start_ns`` are the
+        starts where they were not added span by span.
         """
         low, high = PLAUSIBLE_NS
-        starts = sorted(start for start in self.start_ns if start > 0)
-        if starts:
-            middle = starts[len(starts) // 2]
+        starts = np.array(self.start_ns, np.int64) if start_ns is None else start_ns
+        starts = starts[starts > 0]
+        if len(starts):
+            place = len(starts) // 2
+            middle = int(np.partition(starts, place)[place])
             for factor, unit in FINER[unit_ns].items():
                 if low <= middle * factor <= high:
                     self.warn("unit-suspect", unit=unit, start_us=str(middle // 1_000))
@@ -177,31 +181,84 @@ class TraceBuilder:
 
     def finish(self) -> Trace:
         """The trace, unadjusted, rows in the order in which they were added."""
-        count = len(self.span_ids)
-        process = np.array(self.process_of, np.int32)
+        return self._trace(
+            self.span_ids,
+            self.parent_ids,
+            np.array(self.start_ns, np.int64),
+            np.array(self.duration_ns, np.int64),
+            np.array(self.operation, np.int32),
+            np.array(self.kind, np.uint8),
+            np.array(self.flags, np.uint16),
+            np.array(self.process_of, np.int32),
+            self.details,
+        )
+
+    def finish_columns(
+        self,
+        span_ids: list[str],
+        parent_ids: list[str],
+        start_ns: Int64,
+        duration_ns: Int64,
+        operations: list[str],
+        process: list[int],
+        details: list[bytes],
+    ) -> Trace:
+        """The trace of spans that need no repair and were not added one by one.
+
+        Starts are above 0, durations not negative, both in range; no operation is
+        empty. References of other shapes, facts and warnings are in the builder.
+        """
+        count = len(span_ids)
+        index = {name: place for place, name in enumerate(dict.fromkeys(operations))}
+        self.operations = index
+        return self._trace(
+            span_ids,
+            parent_ids,
+            start_ns,
+            duration_ns,
+            np.fromiter(map(index.__getitem__, operations), np.int32, count),
+            np.zeros(count, np.uint8),
+            np.zeros(count, np.uint16),
+            np.array(process, np.int32),
+            details,
+        )
+
+    def _trace(
+        self,
+        span_ids: list[str],
+        parent_ids: list[str],
+        start_ns: Int64,
+        duration_ns: Int64,
+        operation: Int32,
+        kind: Uint8,
+        flags: Uint16,
+        process: Int32,
+        details: list[bytes],
+    ) -> Trace:
+        count = len(span_ids)
         service_of = np.empty(max(len(self.processes), 1), np.int32)
         for number, found in enumerate(self.processes):
             service_of[number] = self.services.setdefault(
                 found.service, len(self.services)
             )
-        facts = self.facts.columns(count, process, self.process_facts)
+        self.facts.fill_kinds(kind)
         return Trace(
             trace_id=self.trace_id,
-            span_ids=self.span_ids,
-            parent_ids=self.parent_ids,
+            span_ids=span_ids,
+            parent_ids=parent_ids,
             references=self.references,
-            start_ns=np.array(self.start_ns, np.int64),
-            duration_ns=np.array(self.duration_ns, np.int64),
+            start_ns=start_ns,
+            duration_ns=duration_ns,
             service=service_of[process] if count else np.empty(0, np.int32),
-            operation=np.array(self.operation, np.int32),
-            kind=np.array(self.kind, np.uint8),
-            flags=np.array(self.flags, np.uint16),
+            operation=operation,
+            kind=kind,
+            flags=flags,
             process=process,
             services=list(self.services),
             operations=list(self.operations),
             processes=self.processes,
-            details=self.details,
-            facts=facts,
+            details=details,
+            facts=self.facts.columns(count, process, self.process_facts),
             fact_values=self.facts.values,
             warnings=self.warnings,
         )

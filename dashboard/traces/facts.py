@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dashboard.traces.trace import Int32
+from dashboard.traces.trace import Int32, Int64, Kind, Uint8
 
 ALIASES: dict[str, str] = {
     "error": "error",
@@ -90,6 +90,8 @@ RANK = {name: rank for rank, name in enumerate(ALIASES)}
 SLOTS = {key: slot for slot, key in enumerate(FACT_KEYS)}
 SLOT_AND_RANK = {name: (SLOTS[key], RANK[name]) for name, key in ALIASES.items()}
 KIND_SLOT, ERROR_SLOT = SLOTS["span.kind"], SLOTS["error"]
+KINDS = {kind.name.lower(): int(kind) for kind in Kind}
+KINDS["unspecified"] = int(Kind.UNSET)
 NOT_ERRORS = {"", "false", "0"}
 MAX_FACT = 1_000  # characters kept of one value
 
@@ -114,41 +116,107 @@ class FactTable:
         self.index: dict[str, int] = {}
         self.rows: list[list[int]] = [[] for _ in FACT_KEYS]
         self.found: list[list[int]] = [[] for _ in FACT_KEYS]
+        self.filled: dict[int, Int32] = {}  # columns by slot, -1 where unknown
         self.last_row = [-1] * len(FACT_KEYS)
         self.last_rank = [0] * len(FACT_KEYS)
 
-    def add_tags(self, row: int, tags: Iterable[KeyAndValue]) -> str:
-        """Note the facts among one row's tags; gives its span kind, ``""`` if none.
+    def add_tags(self, row: int, tags: Iterable[KeyAndValue]) -> None:
+        """Note the facts among one row's tags."""
+        find = SLOT_AND_RANK.get
+        self.add_found(
+            row,
+            [
+                (*found, value if type(value := tag.value) is str else text_of(value))
+                for tag in tags
+                if (found := find(tag.key)) is not None
+            ],
+        )
+
+    def add_found(self, row: int, found: Iterable[tuple[int, int, str]]) -> None:
+        """Note slot, rank and text of one row's facts.
 
         Of several names of one fact the one of lowest rank counts, and of equal
         ones the first; but a true error goes before a false one.
         """
-        kind = ""
         index, last_row, last_rank = self.index, self.last_row, self.last_rank
-        find = SLOT_AND_RANK.get
-        for tag in tags:
-            found = find(tag.key)
-            if found is None:
-                continue
-            slot, rank = found
-            value = tag.value
-            text = value if type(value) is str else text_of(value)
+        for slot, rank, text in found:
             if (
                 last_row[slot] == row
                 and rank >= last_rank[slot]
-                and (slot != ERROR_SLOT or text in NOT_ERRORS)
+                and is_false(slot, text)
             ):
                 continue
             last_row[slot], last_rank[slot] = row, rank
             if slot == KIND_SLOT:
-                kind = text
+                number = KINDS.get(text.lower(), 0)
+            else:
+                known = index.get(text)
+                number = self._number(text) if known is None else known
+            self.rows[slot].append(row)
+            self.found[slot].append(number)
+
+    def add_block(
+        self,
+        rows: Int64,
+        count: int,
+        where: Int64,
+        slots: Int64,
+        ranks: Int64,
+        false: Int64,
+        values: Int32,
+    ) -> None:
+        """Note facts of many rows (of ``count``) at once, by the same rules.
+
+        A fact belongs to row ``rows[where]``; the facts of one row are in the order
+        of its tags. ``false`` is 0 for true errors, ``values`` see ``values_of``.
+        """
+        if not len(slots):
+            return
+        block = np.full((len(FACT_KEYS), len(rows)), -1, np.int32)
+        block[slots, where] = values
+        present = np.bincount(slots, minlength=len(FACT_KEYS))
+        filled = (block >= 0).sum(axis=1)
+        if (filled < present).any():  # some facts have several names
+            turn = np.arange(len(slots))
+            # The best comes last and stays: low ranks, early tags, true errors.
+            order = np.lexsort((np.where(false, -turn, turn), -ranks * false, -false))
+            block[slots[order], where[order]] = values[order]
+        for slot in np.flatnonzero(present).tolist():
+            whole = self.filled.get(slot)
+            if whole is None:
+                whole = self.filled[slot] = np.full(count, -1, np.int32)
+            whole[rows] = block[slot]
+
+    def values_of(self, slots: list[int], texts: list[str]) -> list[int]:
+        """Numbers of texts; those of a span's kind are its codes."""
+        index, values = self.index, self.values
+        numbers = []
+        for slot, text in zip(slots, texts, strict=True):
+            if slot == KIND_SLOT:
+                numbers.append(KINDS.get(text.lower(), 0))
                 continue
             number = index.get(text)
             if number is None:
-                number = self._number(text)
-            self.rows[slot].append(row)
-            self.found[slot].append(number)
-        return kind
+                if len(text) > MAX_FACT:
+                    number = self._number(text)
+                else:
+                    number = index[text] = len(values)
+                    values.append(text)
+            numbers.append(number)
+        return numbers
+
+    def fill_kinds(self, kind: Uint8) -> None:
+        """Give rows without a kind that of their ``span.kind`` tag."""
+        lacks = kind == 0
+        if KIND_SLOT in self.filled:
+            found = self.filled[KIND_SLOT]
+            lacks &= found >= 0
+            kind[lacks] = found[lacks]
+            lacks = kind == 0
+        if self.rows[KIND_SLOT]:
+            rows = np.array(self.rows[KIND_SLOT], np.int64)
+            codes = np.array(self.found[KIND_SLOT], np.int32)
+            kind[rows] = np.where(lacks[rows], codes, kind[rows])
 
     def _number(self, text: str) -> int:
         text = text[:MAX_FACT]
@@ -172,14 +240,26 @@ class FactTable:
                 if number < len(table):
                     table[number] = self._number(value)
             result[key] = table[process] if count else np.empty(0, np.int32)
+        for slot, filled in self.filled.items():
+            key = FACT_KEYS[slot]
+            if slot != KIND_SLOT:
+                column = result.get(key)
+                result[key] = (
+                    filled if column is None else np.where(filled < 0, column, filled)
+                )
         for key, rows, values in zip(FACT_KEYS, self.rows, self.found, strict=True):
-            if not rows:
+            if not rows or key == "span.kind":
                 continue
             column = result.get(key)
             if column is None:
                 column = result[key] = np.full(count, -1, np.int32)
             column[np.array(rows, np.int64)] = values
         return result
+
+
+def is_false(slot: int, text: str) -> bool:
+    """Whether a fact is anything but a true error."""
+    return slot != ERROR_SLOT or text in NOT_ERRORS
 
 
 def text_of(value: object) -> str:

@@ -6,10 +6,13 @@ import json
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Raw, Struct, field
 
+from dashboard.sources.jaeger.tags import JaegerTag, TagScan, process_of
 from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
 from dashboard.traces.builder import (
+    MAX_NS,
     MICROSECOND,
     NOT_GIVEN,
     Decoded,
@@ -34,24 +37,16 @@ class JaegerReference(Struct, gc=False):
     tags: Any = None
 
 
-class JaegerTag(Struct, gc=False):
-    """A tag, without its type."""
-
-    key: str = ""
-    value: Any = None
-
-
 class JaegerSpan(Struct, gc=False):
     """A span whose tags and logs stay undecoded."""
 
-    traceID: str
     spanID: str
     startTime: int
     operationName: str = ""
     duration: int = NOT_GIVEN
     references: list[JaegerReference] | None = None
     tags: Raw = field(default_factory=Raw)
-    logs: Raw = field(default_factory=Raw)
+    logs: list[Raw] | None = None
     processID: str = ""
     process: Any = None
     warnings: Any = None
@@ -62,21 +57,28 @@ class JaegerTrace(Struct, gc=False):
 
     traceID: str = ""
     spans: list[JaegerSpan] | None = None
-    processes: dict[str, Any] | None = None
+    processes: dict[str, Raw] | None = None
+
+
+class Answer(Struct, gc=False):
+    """The answer around traces that are as Jaeger writes them."""
+
+    data: list[JaegerTrace]
 
 
 class Envelope(Struct, gc=False):
     """The answer around the traces; each stays undecoded at first."""
 
-    data: list[Raw] | None = None
-    errors: Any = None
+    data: Raw | None = None
+    spans: Raw | None = None
 
 
+_answer = msgspec.json.Decoder(Answer)
+_traces = msgspec.json.Decoder(list[JaegerTrace])
 _envelope = msgspec.json.Decoder(Envelope)
 _raw_list = msgspec.json.Decoder(list[Raw])
 _trace = msgspec.json.Decoder(JaegerTrace)
 _tags = msgspec.json.Decoder(list[JaegerTag])
-_span = msgspec.json.Decoder(JaegerSpan)
 
 
 def parse_v1(body: bytes) -> Decoded:
@@ -91,28 +93,49 @@ def parse_v1(body: bytes) -> Decoded:
 
 def _parse(body: bytes) -> Decoded:
     problems: list[Problem] = []
-    traces: list[Trace] = []
-    for raw in _split(body, problems):
-        try:
-            found = _trace.decode(raw if isinstance(raw, Raw) else encode(raw))
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            trace = _tolerant(raw, problems, len(traces))
+    scan = TagScan()
+    try:
+        if body.lstrip()[:1] == b"[":
+            whole = _traces.decode(body)
         else:
-            trace = _build(found)
-        if trace is not None and len(trace):
-            traces.append(trace)
-    return Decoded(traces, problems, "jaeger")
+            whole = _answer.decode(body).data
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        whole = []  # the look at each trace alone finds what can be read
+    if whole and all(found.traceID for found in whole):
+        traces = [_build(found, scan) for found in whole]
+    else:
+        traces = []
+        for place, raw in enumerate(_split(body)):
+            trace = _one(raw, scan, problems, place)
+            if trace is not None:
+                traces.append(trace)
+    return Decoded([trace for trace in traces if len(trace)], problems, "jaeger")
 
 
-def _split(body: bytes, problems: list[Problem]) -> list[Any]:
+def _one(
+    raw: Any, scan: TagScan, problems: list[Problem], position: int
+) -> Trace | None:
+    """One trace, by the strict path where its JSON is as Jaeger writes it."""
+    try:
+        found = _trace.decode(raw if isinstance(raw, bytes | Raw) else encode(raw))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return _tolerant(raw, problems, position)
+    if not found.traceID and found.spans:
+        return _tolerant(raw, problems, position)
+    return _build(found, scan)
+
+
+def _split(body: bytes) -> list[Any]:
     """The traces of a body, undecoded where the body is strict JSON."""
     try:
-        start = body.lstrip()[:1]
-        if start == b"[":
+        if body.lstrip()[:1] == b"[":
             return list(_raw_list.decode(body))
         envelope = _envelope.decode(body)
         if envelope.data is not None:
-            return list(envelope.data)
+            data = bytes(envelope.data)
+            return list(_raw_list.decode(data)) if data[:1] == b"[" else [data]
+        if envelope.spans is not None:
+            return [body]
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         pass  # the tolerant reader below takes it
     found = tolerant_json(body)
@@ -130,28 +153,109 @@ def _split(body: bytes, problems: list[Problem]) -> list[Any]:
     return found
 
 
-def _build(found: JaegerTrace) -> Trace | None:
+def _build(found: JaegerTrace, scan: TagScan) -> Trace:
     spans = found.spans or []
-    trace_id = (found.traceID or (spans[0].traceID if spans else "")).lower()
+    trace_id = found.traceID.lower()
     builder = TraceBuilder(trace_id)
-    numbers: dict[str, int] = {}
-    for name, content in (found.processes or {}).items():
-        numbers[name] = _process(builder, content, name)
+    numbers = {
+        name: builder.process(*scan.process(bytes(raw)), name)
+        for name, raw in (found.processes or {}).items()
+    }
+    trace = _columns(builder, spans, numbers, found.traceID, scan) if spans else None
+    if trace is not None:
+        return trace
     for span in spans:
         _add(builder, span, numbers, trace_id)
     builder.check_units(MICROSECOND)
     return builder.finish()
 
 
-def _process(builder: TraceBuilder, content: Any, name: Any) -> int:
-    if not isinstance(content, dict):
-        return builder.process("", (), name)
-    service = content.get("serviceName")
-    return builder.process(
-        service if isinstance(service, str) else "",
-        read_tags(content.get("tags")),
-        name,
+def _columns(
+    builder: TraceBuilder,
+    spans: list[JaegerSpan],
+    numbers: dict[str, int],
+    given_id: str,
+    scan: TagScan,
+) -> Trace | None:
+    """The trace column by column, or ``None`` where a span needs a repair."""
+    try:
+        start_us = np.array([span.startTime for span in spans], np.int64)
+        duration_us = np.array([span.duration for span in spans], np.int64)
+    except OverflowError:
+        return None
+    operations = [span.operationName for span in spans]
+    process = [numbers.get(span.processID, -1) for span in spans]
+    if (
+        start_us.min() <= 0
+        or duration_us.min() < 0
+        or max(start_us.max(), duration_us.max()) > MAX_NS // MICROSECOND
+        or "" in operations
+        or -1 in process
+    ):
+        return None
+    parent_ids = []
+    references: dict[int, tuple[Reference, ...]] = {}
+    for row, span in enumerate(spans):
+        parent_id, more = _parent_of(span.references, given_id, builder.trace_id)
+        if more:
+            if not all(reference.span_id for reference in more):
+                return None
+            references[row] = more
+        parent_ids.append(parent_id)
+    builder.references = references
+    tags = [bytes(span.tags) for span in spans]
+    for row in sorted(scan.scan(tags, builder.facts)):
+        tags[row], found = _read_tags(builder, row, tags[row])
+        builder.facts.add_tags(row, found)
+    builder.check_units(MICROSECOND, start_us * MICROSECOND)
+    return builder.finish_columns(
+        _lower([span.spanID for span in spans]),
+        parent_ids,
+        start_us * MICROSECOND,
+        duration_us * MICROSECOND,
+        operations,
+        process,
+        [
+            _details(raw, span.logs, span.warnings)
+            for raw, span in zip(tags, spans, strict=True)
+        ],
     )
+
+
+def _lower(words: list[str]) -> list[str]:
+    """Words in lower case, which they nearly always are already."""
+    whole = "".join(words)
+    return words if whole == whole.lower() else [word.lower() for word in words]
+
+
+def _parent_of(
+    given: list[JaegerReference] | None, given_id: str, trace_id: str
+) -> tuple[str, tuple[Reference, ...]]:
+    """The parent's id where that is the only reference, else all references."""
+    if not given:
+        return "", ()
+    first = given[0]
+    if (
+        len(given) == 1
+        and first.refType == "CHILD_OF"
+        and first.spanID
+        and (first.traceID in (given_id, "") or first.traceID.lower() == trace_id)
+        and first.tags is None
+    ):
+        return first.spanID.lower(), ()
+    return "", tuple(
+        Reference(
+            ref.refType,
+            ref.traceID.lower() or trace_id,
+            ref.spanID.lower(),
+            read_tags(ref.tags),
+        )
+        for ref in given
+    )
+
+
+def _process(builder: TraceBuilder, content: Any, name: Any) -> int:
+    return builder.process(*process_of(content), name)
 
 
 def _add(
@@ -165,42 +269,11 @@ def _add(
         else:
             process = builder.process("", (), "missing")
             builder.warn("missing-process", len(builder), process=span.processID)
-    parent_id = ""
-    references: tuple[Reference, ...] = ()
-    given = span.references
-    if given:
-        first = given[0]
-        if (
-            len(given) == 1
-            and first.refType == "CHILD_OF"
-            and (first.traceID.lower() == trace_id or not first.traceID)
-            and first.tags is None
-        ):
-            parent_id = first.spanID.lower()
-        else:
-            references = tuple(
-                Reference(
-                    ref.refType,
-                    ref.traceID.lower() or trace_id,
-                    ref.spanID.lower(),
-                    read_tags(ref.tags),
-                )
-                for ref in given
-            )
-    if given and not all(reference.spanID for reference in given):
+    parent_id, references = _parent_of(span.references, trace_id, trace_id)
+    if not all(reference.span_id for reference in references):
         builder.warn("bad-reference", row)
         references = tuple(ref for ref in references if ref.span_id)
-    raw_tags, raw_logs = bytes(span.tags), bytes(span.logs)
-    if raw_logs not in EMPTY and raw_logs[:1] != b"[":
-        builder.warn("unreadable-logs", row)
-        raw_logs = b""
-    tags: list[JaegerTag] = []
-    if raw_tags not in EMPTY:
-        try:
-            tags = _tags.decode(raw_tags)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            raw_tags, tags = _repair_tags(raw_tags)
-            builder.warn("repaired-tags" if tags else "unreadable-tags", row)
+    raw_tags, tags = _read_tags(builder, row, bytes(span.tags))
     builder.span(
         span.spanID.lower(),
         parent_id,
@@ -209,10 +282,24 @@ def _add(
         span.operationName,
         0,
         process,
-        _details(raw_tags, raw_logs, span.warnings),
+        _details(raw_tags, span.logs, span.warnings),
         tags,
         references,
     )
+
+
+def _read_tags(
+    builder: TraceBuilder, row: int, raw: bytes
+) -> tuple[bytes, list[JaegerTag]]:
+    """A row's tags, decoded; repaired with a warning where they can't be as they are."""
+    if raw in EMPTY:
+        return raw, []
+    try:
+        return raw, _tags.decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raw, tags = _repair_tags(raw)
+        builder.warn("repaired-tags" if tags else "unreadable-tags", row)
+        return raw, tags
 
 
 def _repair_tags(raw: bytes) -> tuple[bytes, list[JaegerTag]]:
@@ -224,11 +311,13 @@ def _repair_tags(raw: bytes) -> tuple[bytes, list[JaegerTag]]:
         return b"", []
 
 
-def _details(tags: bytes, logs: bytes, warnings: Any) -> bytes:
+def _details(tags: bytes, logs: list[Raw] | None, warnings: Any) -> bytes:
     """Details as JSON; logs go first, so that a look at the start finds them."""
+    if not logs and not warnings:
+        return b'{"tags":%b}' % tags if tags not in EMPTY else b""
     parts = []
-    if logs not in EMPTY:
-        parts.append(b'"logs":' + logs)
+    if logs:
+        parts.append(b'"logs":[%b]' % b",".join(map(bytes, logs)))
     if tags not in EMPTY:
         parts.append(b'"tags":' + tags)
     if warnings:
@@ -304,14 +393,13 @@ def _add_tolerant(
     start = _integer(builder, row, content.get("startTime"), "startTime", 0)
     duration = _integer(builder, row, content.get("duration"), "duration", NOT_GIVEN)
     span = JaegerSpan(
-        traceID=trace_id,
         spanID=id_text(content["spanID"]),
         startTime=start,
         operationName=_clean(_text(content.get("operationName"))),
         duration=duration,
         references=references,
         tags=Raw(_encoded(content.get("tags"))),
-        logs=Raw(_encoded(content.get("logs"))),
+        logs=_raw_list.decode(_encoded(content.get("logs")) or b"[]"),
         processID=_text(content.get("processID")),
         process=content.get("process"),
         warnings=content.get("warnings"),
