@@ -17,7 +17,7 @@ from dashboard.graph.deep import Ends, paths
 from dashboard.graph.histogram import Histogram
 from dashboard.graph.mesh import MeshNames
 from dashboard.graph.packing import Row, is_packed, pack, unpack, words_of
-from dashboard.traces.trace import Flag, Kind, Trace
+from dashboard.traces.trace import Flag, Int64, Kind, Trace
 
 
 @dataclass(slots=True)
