@@ -104,6 +104,8 @@ function anywhere(app, page, event) {
       ArrowDown: () => app.time.zoom(1.4),
     }),
   };
+  // The other views have keys of their own; what moves the waterfall waits for it.
+  if (page.dataset.view && page.dataset.view !== "waterfall" && !["n", "N", "Escape"].includes(event.key)) return;
   const action = actions[event.key];
   if (!action || (event.key.startsWith("Arrow") && event.target !== document.body)) return;
   event.preventDefault();
