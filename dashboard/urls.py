@@ -67,6 +67,7 @@ graph_urls = [
     path("graph/edge.json", topology.edge, name="graph-edge"),
     path("graph/node.json", topology.node, name="graph-node"),
     path("dependencies", topology.show, name="dependencies"),
+    path("deep-dependencies", topology.deep, name="deep-dependencies"),
     path("api/dependencies", topology.dependencies, name="api-dependencies"),
 ]
 share_urls = [

@@ -33,7 +33,7 @@ TEXTS = (
 )
 EXPRESSIONS = ("find", "hide")
 TIMES = ("start", "end", "at", "base_start", "base_end")
-PAGE_ONLY = {"uiFind", "uiEmbed", "uiTheme", "endTs"}
+PAGE_ONLY = {"uiFind", "uiEmbed", "uiTheme", "endTs", "paths", "operation", "speed"}
 KNOWN = {
     *TEXTS,
     *EXPRESSIONS,

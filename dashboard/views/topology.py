@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -51,6 +53,22 @@ def show(request: HttpRequest) -> HttpResponse:
     return render(
         request, "dashboard/topology.html", context, status=400 if problems else 200
     )
+
+
+@require_safe
+def deep(request: HttpRequest) -> HttpResponse:
+    """Jaeger's ``/deep-dependencies``: the paths through a service."""
+    names = {
+        "service": "paths",
+        "operation": "operation",
+        "start": "start",
+        "end": "end",
+    }
+    names |= {name: name for name in ("uiEmbed", "uiTheme")}
+    found = {
+        new: request.GET[old] for old, new in names.items() if request.GET.get(old)
+    }
+    return redirect(f"{reverse('dashboard:graph')}?{urlencode(found)}")
 
 
 def _read(request: HttpRequest, *more: str) -> tuple[GraphOptions, JsonResponse | None]:

@@ -63,7 +63,7 @@ export class Changes {
   }
 
   row(change) {
-    const choose = () => this.choose(change.what === "node" ? { node: change.id } : { edge: `${change.caller}\0${change.callee}` });
+    const choose = () => this.choose(change.what === "node" ? { node: change.node || change.id } : { edge: `${change.caller}\0${change.callee}` });
     const examples = [["examplesBefore", change.examples_before], ["examplesNow", change.examples]].filter(([, rows]) => rows?.length);
     return el("li", { data: { change: change.change, id: change.id } }, sign(change.change), el("div", {},
       el("button", { class: "link", type: "button", text: change.sentence, on: { click: choose } }),
@@ -76,7 +76,7 @@ export class CompareMenu {
   constructor(menu, address) {
     Object.assign(this, { menu, address });
     menu.addEventListener("click", (event) => {
-      const chosen = event.target.closest("[data-base], [data-base-source], [data-versions]");
+      const chosen = event.target.closest("button[data-base], button[data-base-source], button[data-versions]");
       if (!chosen) return;
       menu.open = false;
       const usual = { base: null, base_start: null, base_end: null, base_source: null, base_version: null, version: null, service: null, at: null };

@@ -66,7 +66,7 @@ function drawLabel({ said, box, short }, ink) {
   const tone = ink(tones[said.name.split(" ").at(-1)] ?? "--ink-2");
   const made = node("g", { transform: `translate(${box.x},${box.y})` });
   made.append(node("rect", { width: box.width, height: box.height, rx: 11, fill: ink("--surface"), stroke: tone }));
-  made.append(node("text", { x: box.width / 2, y: 15, "font-size": 12, "font-weight": 600, "text-anchor": "middle", fill: tone }, short ? "!" : `${said.sign ? "! " : ""}${said.words}`));
+  made.append(node("text", { x: box.width / 2, y: 15, "font-size": 12, "font-weight": 600, "text-anchor": "middle", fill: tone }, short ? said.brief ?? "!" : `${said.sign ? "! " : ""}${said.words}`));
   return made;
 }
 

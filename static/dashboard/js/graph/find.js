@@ -46,7 +46,7 @@ export class Find {
 
   /** Show what the address holds. */
   fill(words, mode, counts) {
-    if (document.activeElement !== this.input) this.input.value = words;
+    if (document.activeElement !== this.input && !this.hits) this.input.value = words;
     if (words) this.setMode(mode);
     this.found = words && counts ? text("foundCounts", { nodes: counts.found_nodes ?? counts.shown_nodes, edges: counts.found_edges ?? counts.shown_edges }) : "";
     if (!this.hits) this.count.textContent = this.found;
@@ -60,6 +60,13 @@ export class Find {
   focus() {
     this.input.focus();
     this.input.select();
+  }
+
+  /** Words that came with the address mark what they match, without a list. */
+  preset(words) {
+    this.input.value = words;
+    this.typed();
+    this.close();
   }
 
   typed() {

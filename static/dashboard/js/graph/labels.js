@@ -73,10 +73,13 @@ export function nameCircles(nodes, layout, cards, first, room, taken) {
   return shown;
 }
 
+/** What a change is called where its words find no room. */
+const SIGNS = { added: "+", gone: "−", slower: "▲", faster: "▼", fewer_errors: "✓", more_calls: "↑", fewer_calls: "↓" };
+
 /** What is worth a label on an edge: [class, icon, words, priority] or null. */
 export function remark(edge, data, marks) {
   const state = marks.states?.get(edge.id);
-  if (state) return { name: `state ${state}`, sign: state === "more_errors" ? "error" : "", words: text(`edge-${state}`), weight: 5 };
+  if (state) return { name: `changed ${state}`, sign: state === "more_errors" ? "error" : "", words: text(`edge-${state}`), brief: SIGNS[state], weight: 5 };
   if (marks.states) return null;
   if (edge.failing) return { name: "bad", sign: "error", words: text("fails", { share: edge.error_text }), weight: 4 + edge.error_share };
   if (marks.fresh.has(edge.id)) return { name: "new", sign: "", words: text("new"), weight: 4 };
@@ -123,7 +126,7 @@ export class EdgeLabels {
       if (placed.length >= room) break;
       const whole = widthOf(one.said.words, "600 12px 'Inter Variable', system-ui") + (one.said.sign ? 34 : 18);
       // Where the words find no room, the sign alone still tells.
-      for (const width of one.said.sign ? [whole, 22] : [whole]) {
+      for (const width of one.said.sign || one.said.brief ? [whole, 22] : [whole]) {
         const box = spot(one.points, width, taken);
         if (!box) continue;
         taken.add(box);
@@ -136,7 +139,7 @@ export class EdgeLabels {
     if (now === this.shown) return;
     this.shown = now;
     this.root.replaceChildren(...placed.map(({ said, box, short }) => {
-      const made = el("span", { class: `edge-label ${said.name}` }, said.sign ? icon(said.sign) : null, short ? null : said.words);
+      const made = el("span", { class: `edge-label ${said.name}` }, said.sign ? icon(said.sign) : null, short ? said.brief ?? null : said.words);
       made.style.setProperty("transform", `translate(${box.x}px, ${box.y}px)`);
       made.style.setProperty("width", `${box.width}px`);
       return made;

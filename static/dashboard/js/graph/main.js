@@ -195,7 +195,14 @@ function refresh({ fit = false, reveal = false } = {}) {
   stage.dataset.moment = data.at_us ?? "";
   if (reveal && marks.chosen) picture.reveal(marks.chosen);
   dots.live = data.live && view === "graph";
-  for (const field of page.querySelectorAll("select[data-change]")) field.value = address.get(field.name) || (field.name === "lookback" && address.get("at") ? "1m" : field.dataset.usual);
+  for (const field of page.querySelectorAll("select[data-change]")) {
+    const value = address.get(field.name) || field.dataset.usual;
+    if (![...field.options].some((option) => option.value === value)) field.append(el("option", { value, text: value }));
+    field.value = value;
+  }
+  const length = page.querySelector("select[name=lookback]");
+  if (address.get("start")) length.value = "";
+  else if (address.get("at") && !address.get("lookback")) length.value = "1m";
   replay.show();
 }
 
@@ -332,6 +339,7 @@ function listen() {
 }
 
 listen();
+if (address.get("uiFind") && !address.get("find")) find.preset(address.get("uiFind"));
 refresh({ fit: true, reveal: true });
 replay.load().then(() => { if (address.get("at")) load(); });
 if (loaded.startsWith("graph.json")) follow();

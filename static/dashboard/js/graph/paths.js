@@ -13,6 +13,11 @@ export function pathData(answer, before) {
       failed.set(id, (failed.get(id) ?? 0) + path.errors);
     }
   }
+  for (const node of answer.nodes) {
+    // Colour and kind are those that the whole graph gives to the service.
+    const known = before.byId.get(node.service);
+    if (known) for (const name of ["slot", "monogram", "kind", "kind_text", "virtual"]) node[name] ??= known[name];
+  }
   const most = Math.max(...answer.edges.map((edge) => edge.calls), 1);
   for (const edge of answer.edges) {
     Object.assign(edge, { rate: edge.calls, rate_text: text("callsOf", { n: edge.calls }), calls_text: String(edge.calls) });

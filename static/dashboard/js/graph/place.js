@@ -19,7 +19,9 @@ export function grid(data, stage) {
   const room = { width: Math.max(stage.width - MARGIN.left - MARGIN.right, 200), height: Math.max(stage.height - MARGIN.top - MARGIN.bottom, 150) };
   if (rows === 1 && nodes.length > 6 && nodes.length <= 30 && data.edges.length > nodes.length * 2) return ellipse(data, room, full);
   const step = cards ? { x: COLUMN, y: Math.max(84, full + 26) } : { x: 170, y: 34 };
-  const fit = Math.min(cards ? 1.1 : 1.6, room.width / (columns * step.x), room.height / (rows * step.y));
+  let fit = Math.min(cards ? 1.1 : 1.6, room.width / (columns * step.x), room.height / (rows * step.y));
+  // On a phone names stay readable; the rest is a drag away.
+  if (cards && room.width < 500) fit = Math.max(fit, 150 / step.x);
   // What one direction leaves free is used, so that cards and labels get room.
   step.x = Math.min(step.x * 2, Math.max(step.x, room.width / (columns * fit)));
   step.y = Math.min(step.y * 2, Math.max(step.y, room.height / (rows * fit)));
