@@ -244,6 +244,7 @@ def test_back_and_forward_walk_through_what_was_done(page: Any, board: Any) -> N
     wait(page, "location.search.includes('span=')")
     press(page, "pairs")
     page.locator("[data-zoom-in]").click()
+    wait(page, "location.search.includes('from=')")
     page.go_back()
     wait(page, "!location.search.includes('from=')")
     assert page.locator("[data-pairs]").get_attribute("aria-pressed") == "true"

@@ -3,7 +3,7 @@
 import { el, icon } from "../dom.js";
 import { fillMade } from "./made_rows.js";
 import { SPAN } from "./plan.js";
-import { fillSpan } from "./span_row.js";
+import { fillBars, fillSpan } from "./span_row.js";
 
 const MAX_HEIGHT = 12_000_000; // browsers cap the height of a scroller
 const OVERSCAN = 8;
@@ -278,7 +278,13 @@ export class Grid {
 
   zoom(from, to) {
     this.window = [from, to];
-    this.refresh();
+    if (!this.plan) return;
+    for (const made of [...this.pool, this.pinned]) {
+      if (!made || made.row < 0 || made.hidden || made.stale) continue;
+      if (this.plan.kind(made.row) === SPAN) fillBars(this, made, made.row);
+      else made.stale = true;
+    }
+    this.draw();
   }
 
   /** Put an element between the rows, below an item; its height is kept true. */

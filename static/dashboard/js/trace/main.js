@@ -19,6 +19,7 @@ import { decodeServices, encodeCollapsed, encodeServices, fromUs, readState, toU
 import { Views } from "./views.js";
 import { TimeWindow } from "./window.js";
 
+const STILL_MS = 150;
 const page = document.querySelector("[data-trace]");
 const urls = page.dataset;
 const scroller = page.querySelector("[data-grid]");
@@ -36,7 +37,7 @@ const events = new Events(urls.events, () => grid.refresh());
 grid.events = events;
 const time = new TimeWindow(page, (from, to, tell) => {
   grid.zoom(from, to);
-  if (tell) app.remember(true);
+  if (tell) app.rememberSoon();
 });
 const finder = new Finder(page, urls, {
   rows: (found) => {
@@ -152,7 +153,13 @@ const app = {
     chip.hidden = plan.root < 0;
     if (plan.root >= 0) chip.querySelector("span").textContent = text("onlyBelowThis", { name: `${model.service(plan.root)[0]} ${model.operation(plan.root)}`.slice(0, 80) });
   },
+  /** Remember once the reader stands still: the history's entries are dear, and few are wanted. */
+  rememberSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.remember(true), STILL_MS);
+  },
   remember(push = false) {
+    clearTimeout(this.timer);
     if (!model || applying) return;
     const opened = panel.open ? [model.header.ids?.[panel.row] ?? panel.spanId] : inline.ids;
     writeState({

@@ -44,6 +44,13 @@ export function fillSpan(grid, made, row, place, marks) {
   made.time.textContent = took;
   made.time.title = "";
   made.bars.className = `cell bars svc-${slot}`;
+  fillBars(grid, made, row);
+}
+
+/** The bar alone: all that a change of the window of time changes. */
+export function fillBars(grid, made, row) {
+  const { model, plan } = grid;
+  const server = plan.pairs ? model.pair[row] : -1;
   made.bars.replaceChildren(...(server >= 0 ? drawPair(model, row, server, grid.window) : drawBar(model, row, grid.window)), ...eventMarks(grid, row), ...(server >= 0 ? eventMarks(grid, server) : []));
 }
 
