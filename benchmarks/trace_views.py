@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.first_row import load
+from benchmarks.make import jaeger_trace
+from benchmarks.trace_page import load
 from tests.peers import browser as chromium
 from tests.peers.running import RunningSpanboard
 
@@ -69,7 +70,7 @@ def main() -> None:
     board = RunningSpanboard("--no-demo")
     board.start()
     board.interrupt()
-    ids = {count: load(board, count, folder) for count in SIZES}
+    ids = {count: load(board, jaeger_trace(count, seed=count), folder) for count in SIZES}
     board.start()
     names = [*VIEWS[:3], "sort the table", "table, frame p95", *VIEWS[3:]]
     print(f"| spans | {' | '.join(names)} |")

@@ -22,11 +22,10 @@ export function detailHead(span, actions, buttons) {
       el("span", { class: `monogram svc-${span.slot ?? 0}`, text: span.monogram, "aria-hidden": "true" }),
       el("b", { text: span.service }),
       span.version ? el("span", { class: "version", text: span.version.slice(0, 24) }) : null,
-      el("span", { class: "quiet", text: span.kind }),
       el("span", { class: "spacer" }),
-      ...buttons.map(([name, label, action]) => iconButton(name, label, action))),
+      el("span", { class: "buttons" }, ...buttons.map(([name, label, action]) => iconButton(name, label, action)))),
     el("h2", { text: span.operation }),
-    el("p", { class: "small quiet" }, `${text("started", { offset: span.offset })} · `,
+    el("p", { class: "small quiet" }, span.kind ? `${span.kind} · ` : "", `${text("started", { offset: span.offset })} · `,
       el("button", { class: "mono link-button", type: "button", title: text("copyId"), text: span.span_id, on: { click: () => copy(span.span_id) } })),
     chain(span, actions));
 }

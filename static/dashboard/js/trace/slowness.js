@@ -13,7 +13,7 @@ export function distribution(span) {
     if (!span.slowness_reason) return null;
     return el("section", { class: "slowness" }, el("p", { class: "small quiet", text: span.slowness_reason }));
   }
-  const section = el("section", { class: "slowness" }, el("p", { class: "small" }, el("b", { text: found.text }), " ", el("span", { class: "quiet", text: found.window_text })));
+  const section = el("section", { class: "slowness" }, el("p", { class: "small" }, el("b", { text: found.text })));
   if (found.bars.length) section.append(chart(found), axis(found));
   section.append(el("p", { class: "small quiet", text: text("percentiles", { p50: found.p50, p95: found.p95, p99: found.p99 }) }));
   return section;
