@@ -31,11 +31,6 @@ export function serviceCell(name, slot) {
   return el("span", { class: `chip svc-${slot}`, title: name }, el("span", { class: "hit", text: name }));
 }
 
-/** The octagon with its word. */
-export function failedSign(words = text("failed")) {
-  return el("span", { class: "failed" }, icon("error"), ` ${words}`);
-}
-
 /** A kind's name as OTLP calls it. */
 export const kindText = (kind) => KINDS[kind] ?? "";
 

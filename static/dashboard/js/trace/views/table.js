@@ -4,7 +4,7 @@ import { el, icon, text } from "../../dom.js";
 import { known } from "../../format.js";
 import { callPaths } from "../paths.js";
 import { rowsOf } from "../state.js";
-import { choice, failedSign, filterChip, kindText, nothing, serviceCell } from "./parts.js";
+import { choice, filterChip, kindText, nothing, serviceCell } from "./parts.js";
 import { nextOrder, readOrder, RowTable } from "./rows.js";
 
 const PAUSE_MS = 150;
@@ -14,11 +14,11 @@ const FALLBACK = "start";
 const columnsOf = () => [
   { key: "service", label: text("service"), width: "minmax(120px, 1.2fr)", narrow: "92px" },
   { key: "operation", label: text("operation"), width: "minmax(180px, 2.4fr)", narrow: "120px" },
-  { key: "kind", label: text("kind"), width: "84px", narrow: "72px" },
-  { key: "start", label: text("start"), width: "104px", narrow: "80px", number: true },
   { key: "duration", label: text("duration"), width: "104px", narrow: "80px", number: true },
-  { key: "self", label: text("selfTime"), width: "104px", number: true },
-  { key: "failed", label: text("failures"), width: "84px", number: true },
+  { key: "self", label: text("selfTime"), width: "104px", narrow: "80px", number: true },
+  { key: "start", label: text("start"), width: "104px", narrow: "80px", number: true },
+  { key: "kind", label: text("kind"), width: "84px", narrow: "72px" },
+  { key: "failed", label: text("failures"), width: "92px", number: true },
 ];
 
 /** Show the table, or show it again after a change. */
@@ -216,12 +216,12 @@ class SpanTable {
     const { columns } = model;
     switch (key) {
       case "service": return serviceCell(...model.service(row));
-      case "operation": return el("span", { class: "hit", text: model.operation(row).slice(0, 300), title: model.operation(row).slice(0, 1_000) });
+      case "operation": return el("span", { class: "signed", title: model.operation(row).slice(0, 1_000) }, model.failed(row) ? icon("error") : null, el("span", { class: "hit", text: model.operation(row).slice(0, 300) }));
       case "kind": return kindText(columns.kind[row]);
       case "start": return model.start[row] ? `+${known(model.start[row], model.unit)}` : "0";
       case "duration": return known(columns.duration[row], model.unit);
       case "self": return known(columns.self[row], model.unit);
-      default: return model.failed(row) ? failedSign() : "";
+      default: return model.failed(row) ? el("span", { class: "failed", text: text("failed") }) : "";
     }
   }
 
