@@ -8,7 +8,8 @@ import numpy as np
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 
-from dashboard.analysis.tag_values import MAX_VALUE, values_of
+from dashboard.analysis.compare import PathTable
+from dashboard.analysis.tag_values import MAX_VALUE, PREFIX, values_of
 from dashboard.graph.trace_graph import Merge
 from dashboard.presenters.spans_csv import spans_csv
 from dashboard.presenters.trace_graph import graph_of
@@ -30,13 +31,13 @@ def unknown(request: HttpRequest, *known: str) -> HttpResponse | None:
     return refusal(400, text % {"names": ", ".join(names), "known": ", ".join(known)})
 
 
-def no_such_tag(key: str) -> HttpResponse:
-    """The refusal of a tag that no span has."""
+def no_such_tag(key: str) -> str:
+    """What is told of a tag that no span has."""
     text = _(
         "No span of this trace has the tag %(key)s. Choose service, operation, kind or "
         "one of its tags."
     )
-    return refusal(400, text % {"key": key[:200]})
+    return text % {"key": key[:200]}
 
 
 def statistics_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
@@ -49,7 +50,7 @@ def statistics_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
     try:
         found = statistics_of(trace, extra["self_ns"], opened.frames, by, then)
     except KeyError as problem:
-        return no_such_tag(str(problem.args[0]))
+        return refusal(400, no_such_tag(str(problem.args[0])))
     return JsonResponse({"version": opened.version, **found})
 
 
@@ -59,29 +60,38 @@ def rows_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
     if refused is not None:
         return refused
     try:
-        tags = json.loads(request.GET.get("tags") or "{}")
+        keep = having(opened, request.GET.get("tags") or "{}")
+    except ValueError as problem:
+        return refusal(400, str(problem))
+    return JsonResponse(
+        {"version": opened.version, "rows": np.flatnonzero(keep).tolist()}
+    )
+
+
+def having(opened: Opened, wanted: str) -> np.ndarray:
+    """Which rows have the tags of a JSON object; ``ValueError`` tells what is wrong."""
+    try:
+        tags = json.loads(wanted)
         pairs = [(str(k), None if v is None else str(v)) for k, v in tags.items()]
     except (ValueError, AttributeError, RecursionError):
         text = _('The tags are no JSON object such as {"http.method": "GET"}.')
-        return refusal(400, text)
+        raise ValueError(text) from None
     if not 1 <= len(pairs) <= MAX_TAGS:
-        return refusal(400, _("Give one to %(n)s tags.") % {"n": MAX_TAGS})
+        raise ValueError(_("Give one to %(n)s tags.") % {"n": MAX_TAGS})
     trace = opened.shown.trace
     keep = np.ones(len(trace), bool)
     for key, value in pairs:
         try:
             found = values_of(trace, opened.frames(), key)
-        except KeyError as problem:
-            return no_such_tag(str(problem.args[0]))
+        except KeyError:
+            raise ValueError(no_such_tag(key.removeprefix(PREFIX))) from None
         if value is None:
             keep &= found.number < 0
         elif value[:MAX_VALUE] in found.names:
             keep &= found.number == found.names.index(value[:MAX_VALUE])
         else:
             keep[:] = False
-    return JsonResponse(
-        {"version": opened.version, "rows": np.flatnonzero(keep).tolist()}
-    )
+    return keep
 
 
 def graph_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
@@ -109,28 +119,47 @@ def logs_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
 
 
 def csv_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
-    """The spans as CSV; service, operation, text and failed narrow them."""
-    refused = unknown(request, "service", "operation", "failed", "q")
+    """The spans as CSV, or those that the parameters leave."""
+    known = ("service", "operation", "failed", "q", "tags", "path")
+    refused = unknown(request, *known)
     if refused is not None:
         return refused
+    try:
+        keep = chosen(request, opened)
+    except ValueError as problem:
+        return refusal(400, str(problem))
     trace = opened.shown.trace
-    keep = np.ones(len(trace), bool)
-    for name, column, names in (
-        ("service", trace.service, trace.services),
-        ("operation", trace.operation, trace.operations),
-    ):
-        wanted = request.GET.get(name, "")
-        if wanted:
-            keep &= column == (names.index(wanted) if wanted in names else -1)
-    if request.GET.get("failed"):
-        keep &= (trace.flags & Flag.ERROR) != 0
-    if request.GET.get("q"):
-        keep &= holding(trace, opened.details, request.GET["q"][:500])
     body = spans_csv(trace, opened.shown.extra, np.flatnonzero(keep).tolist())
     response = HttpResponse(b"".join(body), content_type="text/csv; charset=utf-8")
     name = f"trace-{trace.trace_id}.csv"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def chosen(request: HttpRequest, opened: Opened) -> np.ndarray:
+    """Which rows pass all parameters; ``ValueError`` tells what is wrong with them."""
+    trace, wanted = opened.shown.trace, request.GET
+    keep = np.ones(len(trace), bool)
+    for name, column, names in (
+        ("service", trace.service, trace.services),
+        ("operation", trace.operation, trace.operations),
+    ):
+        if wanted.get(name):
+            value = wanted[name]
+            keep &= column == (names.index(value) if value in names else -1)
+    if wanted.get("failed"):
+        keep &= (trace.flags & Flag.ERROR) != 0
+    if wanted.get("q"):
+        keep &= holding(trace, opened.details, wanted["q"][:500])
+    if wanted.get("tags"):
+        keep &= having(opened, wanted["tags"])
+    if wanted.get("path"):
+        row = wanted["path"]
+        if not row.isdecimal() or len(row) > 9 or int(row) >= len(trace):
+            raise ValueError(_("There is no such span."))
+        number = PathTable().numbers_of(trace)
+        keep &= number == number[int(row)]
+    return keep
 
 
 def holding(trace: Trace, details: bytes, wanted: str) -> np.ndarray:

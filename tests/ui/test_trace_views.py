@@ -112,6 +112,9 @@ def test_of_very_many_groups_those_with_most_self_time_are_told(
         ("graph?by=colour", "path or operation"),
         ("logs?x=1", "no parameter x"),
         ("spans.csv?x=1", "no parameter x"),
+        ("spans.csv?path=99", "no such span"),
+        ("spans.csv?path=²", "no such span"),
+        ("spans.csv?tags={", "no JSON object"),
     ],
 )
 def test_bad_input_is_refused_in_words(
@@ -155,8 +158,25 @@ def test_a_csv_is_quoted_and_holds_no_formula(client: Client, base: str) -> None
     assert rows[1]["duration_ns"] == "400000"
     assert sum(int(row["critical_ns"]) for row in rows) == 900_000
     assert body.count(b"\r\n") == 4
-    few = client.get(f"{base}/spans.csv?service=shop&failed=1").content
-    assert few.count(b"\r\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "lines"),
+    [
+        ("service=shop&failed=1", 1),
+        ("operation=list", 1),
+        ("service=nobody", 0),
+        ("q=http.method", 2),
+        ('tags={"http.method":"PUT"}', 1),
+        ("path=1", 1),
+        ("path=0", 1),
+    ],
+)
+def test_a_csv_holds_what_the_table_shows(
+    client: Client, base: str, query: str, lines: int
+) -> None:
+    found = client.get(f"{base}/spans.csv?{query}").content
+    assert found.count(b"\r\n") == lines + 1
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", " ="])

@@ -114,7 +114,7 @@ class SpanTable {
       this.extra.append(filterChip(words, () => this.change({ tags: "" })));
     }
     if (path) this.extra.append(filterChip(text("pathOf", { name: this.pathName() }), () => this.change({ path: "" })));
-    const query = new URLSearchParams(Object.entries({ service: svc, operation: op, q, failed }).filter(([, value]) => value));
+    const query = new URLSearchParams(Object.entries({ service: svc, operation: op, q, failed, tags, path: path && String(Math.max(0, this.pathRow())) }).filter(([, value]) => value));
     this.csv.href = `${this.context.urls.csv}${query.size ? `?${query}` : ""}`;
   }
 
