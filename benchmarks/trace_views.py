@@ -70,7 +70,9 @@ def main() -> None:
     board = RunningSpanboard("--no-demo")
     board.start()
     board.interrupt()
-    ids = {count: load(board, jaeger_trace(count, seed=count), folder) for count in SIZES}
+    ids = {
+        count: load(board, jaeger_trace(count, seed=count), folder) for count in SIZES
+    }
     board.start()
     names = [*VIEWS[:3], "sort the table", "table, frame p95", *VIEWS[3:]]
     print(f"| spans | {' | '.join(names)} |")
