@@ -33,7 +33,17 @@ TEXTS = (
 )
 EXPRESSIONS = ("find", "hide")
 TIMES = ("start", "end", "at", "base_start", "base_end")
-PAGE_ONLY = {"uiFind", "uiEmbed", "uiTheme", "endTs", "paths", "operation", "speed"}
+PAGE_ONLY = {
+    "uiFind",
+    "uiEmbed",
+    "uiTheme",
+    "endTs",
+    "paths",
+    "operation",
+    "speed",
+    "questions",
+    "without",
+}
 KNOWN = {
     *TEXTS,
     *EXPRESSIONS,

@@ -15,6 +15,7 @@ def graph_strings() -> dict[str, str]:
         **_panel(),
         **_compare(),
         **_paths(),
+        **_questions(),
         "updated": _("updated {time}"),
         "fixedWindow": _("{from} to {to}"),
         "noPicture": _("There is no picture to export. Show the graph first."),
@@ -115,4 +116,20 @@ def _paths() -> dict[str, str]:
         "callsOf": _("{n} calls"),
         "openTrace": _("Open the trace"),
         "overlayEnd": _("Remove the trace"),
+    }
+
+
+def _questions() -> dict[str, str]:
+    return {
+        "questions": _("Questions"),
+        "ifItStops": _("If it stops"),
+        "singlePoints": _("What others depend on"),
+        "unreachable": _("{n} are cut off without it"),
+        "pathQuestions": _("Paths from an entry"),
+        "cycles": _("Circles"),
+        "noCycles": _("No service calls itself by way of others."),
+        "unreached": _("Not reached"),
+        "mostCalled": _("Called by most"),
+        "fans": _("{in} callers, {out} callees"),
+        "moreAnswers": _("{n} more"),
     }

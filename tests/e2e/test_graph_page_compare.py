@@ -193,7 +193,7 @@ def test_embedding_leaves_the_frame_out(page: Any, changed: Any) -> None:
     assert "uiTheme=dark" in page.url
 
 
-@pytest.mark.parametrize("which", ["compare", "paths", "trace"])
+@pytest.mark.parametrize("which", ["compare", "paths", "trace", "questions"])
 def test_axe_finds_nothing_serious(browser: Any, changed: Any, which: str) -> None:
     source()
     context = browser.new_context(
@@ -206,6 +206,7 @@ def test_axe_finds_nothing_serious(browser: Any, changed: Any, which: str) -> No
             f"?lookback=1h&paths={changed.failing[1]}",
             "[data-paths] .paths li",
         ),
+        "questions": ("?lookback=1h&questions=1", "[data-questions] .answers"),
         "trace": ("?lookback=1h&trace=abc123", "[data-overlay]:not([hidden])"),
     }
     query, seen = addresses[which]
@@ -224,3 +225,26 @@ def test_jaegers_address_of_deep_dependencies_leads_to_the_paths(
     page.wait_for_selector("[data-paths] .paths li")
     assert f"paths={service}" in page.url
     assert page.get_by_text("Ignored").count() == 0
+
+
+def test_questions_light_their_answers(page: Any, changed: Any) -> None:
+    open_graph(page, changed.board)
+    page.locator('.service-node[data-service="web-gateway"]').click()
+    page.get_by_role("button", name="If it stops").click()
+    panel = page.locator("[data-questions]")
+    said = panel.get_by_text("If web-gateway stops")
+    said.wait_for()
+    said.click()
+    assert said.get_attribute("aria-pressed") == "true"
+    assert page.locator(".service-node.dim").count() == 0
+    said.click()
+    row = panel.locator(".answers li").first
+    row.locator("button").first.click()
+    page.wait_for_url("**node=**")
+    page.keyboard.press("Escape")
+    panel.wait_for()
+    page.keyboard.press("Escape")
+    panel.wait_for(state="hidden")
+    assert "questions" not in page.url
+    page.get_by_role("button", name="Questions", exact=True).click()
+    panel.get_by_text("Circles").wait_for()

@@ -1,7 +1,7 @@
 // The page's state is its address: parameters, history, and what goes to the server.
 
 /** Parameters that only the page reads; the server's data do not depend on them. */
-const OF_THE_PAGE = ["node", "caller", "callee", "view", "uiEmbed", "uiTheme", "uiFind", "speed", "paths", "operation"];
+const OF_THE_PAGE = ["node", "caller", "callee", "view", "uiEmbed", "uiTheme", "uiFind", "speed", "paths", "operation", "questions", "without"];
 const OF_PATHS = ["lookback", "start", "end", "at", "source"];
 const OF_DIFF = ["base", "base_start", "base_end", "base_source", "base_version", "version", "service"];
 

@@ -13,8 +13,9 @@ import { Find } from "./find.js";
 import { listenKeys } from "./keys.js";
 import { Minimap } from "./minimap.js";
 import { Panel } from "./panel.js";
-import { pathData, pathMarks, Paths } from "./paths.js";
+import { pathData, pathMarks, Paths, setMarks } from "./paths.js";
 import { Picture } from "./picture.js";
+import { Questions } from "./questions.js";
 import { Replay } from "./replay.js";
 import { twins } from "./table.js";
 
@@ -29,6 +30,7 @@ let socket = null;
 let loads = 0;
 let frame = null;
 let lit = null;
+let litPath = true;
 
 const address = new Address((before, after, back) => {
   if (address.request() !== loaded) load();
@@ -44,7 +46,8 @@ const tables = twins(page, (id) => data.byId.get(id)?.label ?? id);
 new Exports(page.querySelector("[data-export]"), { picture, address });
 const changes = new Changes(page.querySelector("[data-changes]"), { choose, leave: () => address.go({ base: null, base_start: null, base_end: null, base_source: null, base_version: null, version: null, service: null }) });
 const compareMenu = new CompareMenu(page.querySelector("[data-compare]"), address);
-const paths = new Paths(page.querySelector("[data-paths]"), { address, lit: (ids) => { lit = ids; refresh(); } });
+const paths = new Paths(page.querySelector("[data-paths]"), { address, lit: (ids) => { lit = ids; litPath = true; refresh(); } });
+const questions = new Questions(page.querySelector("[data-questions]"), { address, choose, label: (id) => data.byId.get(id)?.label ?? id, lit: (ids, path) => { lit = ids; litPath = path; refresh(); } });
 const crumbs = new Crumbs(page.querySelector("[data-crumbs]"), address);
 const find = new Find(page, {
   names: () => data.names,
@@ -109,7 +112,7 @@ function marksNow() {
     Object.assign(marks, { states: state.edges, nodeStates: state.nodes, loud: (edge) => state.edges.has(edge.id) });
   }
   if (data.overlay?.found) drawTrace(marks);
-  if (lit && data.through) Object.assign(marks, pathMarks(lit));
+  if (lit && (data.through || address.get("questions"))) Object.assign(marks, litPath ? pathMarks(lit) : setMarks(lit));
   if (matched) {
     marks.loudNode = (node) => found.has(node.id);
     marks.loud = (edge) => found.has(edge.caller) && found.has(edge.callee);
@@ -184,6 +187,8 @@ function refresh({ fit = false, reveal = false } = {}) {
   panel.show(data, marks.chosen);
   changes.show(data, Boolean(marks.chosen));
   paths.show(data, Boolean(marks.chosen));
+  questions.show(data, Boolean(marks.chosen));
+  page.querySelector("[data-ask]").setAttribute("aria-pressed", String(Boolean(address.get("questions"))));
   compareMenu.show(data);
   overlayLine();
   if (view === "table") {
@@ -305,6 +310,7 @@ function take(next) {
 
 function back() {
   if (chosenNow()) choose(null);
+  else if (address.get("questions")) address.go({ questions: null, without: null });
   else if (address.get("paths")) address.go({ paths: null, operation: null });
   else if (address.get("focus")) address.go({ focus: null, up: null, down: null, hops: null });
   else if (address.all("open").length) address.go({ open: address.all("open").slice(0, -1) });
@@ -325,6 +331,7 @@ function listen() {
     if (button.dataset.zoom === "fit") picture.view.fit();
     else picture.view.zoom(button.dataset.zoom === "in" ? 1.25 : 0.8);
   }));
+  page.querySelector("[data-ask]").addEventListener("click", () => address.go({ questions: address.get("questions") ? null : "1", without: null, node: null, caller: null, callee: null }));
   page.querySelectorAll("[data-view-button]").forEach((button) => button.addEventListener("click", (event) => { event.preventDefault(); address.go({ view: button.value }); }));
   page.querySelectorAll("select[data-change]").forEach((field) => field.addEventListener("change", () => {
     const changes = { [field.name]: field.value === field.dataset.usual ? null : field.value };

@@ -3,6 +3,7 @@
 import { el, icon, text } from "../dom.js";
 import { when } from "../format.js";
 import { drawPlot } from "../plot.js";
+import { localMs } from "./band.js";
 
 const AGAIN_MS = 5000;
 const CHARTS = [["red", "chartRed"], ["histogram", "chartHistogram"], ["heatmap", "chartHeatmap"]];
@@ -80,7 +81,8 @@ export class Panel {
         node.members ? action("open", text("openGroup", { n: node.members }), () => this.open(node.group || node.label)) : null,
         node.virtual || node.members ? null : el("a", { class: "button", href: url, data: { keep: "traces" } }, icon("search"), text("findTraces")),
         action("focus", text(focused ? "noFocus" : "focusHere"), () => this.go(focused ? { focus: null, up: null, down: null, hops: null } : { focus: node.id, node: node.id })),
-        node.members ? null : action("paths", text("pathsThrough"), () => this.go({ paths: node.service ?? node.id, operation: null, caller: null, callee: null, node: null, focus: null, open: null }))),
+        node.members ? null : action("paths", text("pathsThrough"), () => this.go({ paths: node.service ?? node.id, operation: null, caller: null, callee: null, node: null, focus: null, open: null })),
+        node.members ? null : action("stops", text("ifItStops"), () => this.go({ questions: "1", without: node.id, node: null, caller: null, callee: null }))),
       el("div", { class: "neighbours" }, this.near(text("callers"), data.in.get(node.id), "caller"), this.near(text("callees"), data.out.get(node.id), "callee")),
     ];
   }
@@ -136,10 +138,15 @@ export class Panel {
   /** Hours and minutes are enough on the time axis of a window within a day. */
   short(figure) {
     const layout = { ...figure.layout };
+    // Plotly writes times as UTC; the page tells them in the reader's zone.
+    const data = figure.data.map((trace) => {
+      const axis = layout[`xaxis${(trace.xaxis ?? "x").slice(1)}`];
+      return axis?.type === "date" && Array.isArray(trace.x) ? { ...trace, x: trace.x.map(localMs) } : trace;
+    });
     for (const [name, axis] of Object.entries(layout)) {
       if (axis?.type === "date" && this.data.end_us - this.data.start_us < 93_600_000_000) layout[name] = { tickformat: "%H:%M", ...axis };
     }
-    return { ...figure, layout };
+    return { ...figure, data, layout };
   }
 
   operations({ operations = [], operations_cut: cut = 0 }) {

@@ -72,3 +72,9 @@ export function pathMarks(ids) {
   const steps = new Set(ids.slice(1).map((id, i) => `${ids[i]}\0${id}`));
   return { loud: (edge) => steps.has(edge.id), loudNode: (node) => ids.includes(node.id) };
 }
+
+/** Marks of a set of nodes that is lit, with the calls among them. */
+export function setMarks(ids) {
+  const found = new Set(ids);
+  return { loud: (edge) => found.has(edge.caller) && found.has(edge.callee), loudNode: (node) => found.has(node.id) };
+}

@@ -17,13 +17,13 @@ export function grid(data, stage) {
   const lines = Math.max(...nodes.map((node) => node.versions?.length ?? 0));
   const full = CARD.height + lines * CARD.line;
   const room = { width: Math.max(stage.width - MARGIN.left - MARGIN.right, 200), height: Math.max(stage.height - MARGIN.top - MARGIN.bottom, 150) };
-  if (rows === 1 && nodes.length > 6 && nodes.length <= 30 && data.edges.length > nodes.length * 2) return ellipse(data, room, full);
+  if (nodes.length > 6 && nodes.length <= 24 && data.edges.length > nodes.length * 3 && nodes.every((node) => node.members)) return ellipse(data, room, full);
   const step = cards ? { x: COLUMN, y: Math.max(84, full + 26) } : { x: 170, y: 34 };
   let fit = Math.min(cards ? 1.1 : 1.6, room.width / (columns * step.x), room.height / (rows * step.y));
   // On a phone names stay readable; the rest is a drag away.
   if (cards && room.width < 500) fit = Math.max(fit, 150 / step.x);
   // What one direction leaves free is used, so that cards and labels get room.
-  step.x = Math.min(step.x * 2, Math.max(step.x, room.width / (columns * fit)));
+  step.x = Math.min(step.x * (cards ? 2 : 8), Math.max(step.x, room.width / (columns * fit)));
   step.y = Math.min(step.y * 2, Math.max(step.y, room.height / (rows * fit)));
   return { cards, left, top, columns, rows, lines, full, step, fit };
 }
@@ -31,7 +31,7 @@ export function grid(data, stage) {
 /** A lump in which all call all has no direction: it stands on an ellipse. */
 function ellipse(data, room, full) {
   const nodes = data.frame ?? data.nodes;
-  const order = [...nodes].sort((a, b) => a.x - b.x);
+  const order = [...nodes].sort((a, b) => a.x - b.x || a.y - b.y);
   const turn = new Map(order.map((node, i) => {
     const angle = -Math.PI / 2 + (i / order.length) * 2 * Math.PI;
     return [node.id, [0.5 + 0.5 * Math.cos(angle), 0.5 + 0.5 * Math.sin(angle)]];
