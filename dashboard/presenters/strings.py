@@ -93,6 +93,7 @@ def trace_strings() -> dict[str, str]:
         "overview": _("All spans over time; drag to zoom."),
         "windowStart": _("Start of the window of time"),
         "windowEnd": _("End of the window of time"),
+        "nothingShown": _("No span is left by these choices. Esc takes the text away."),
         "httpStatus": _("HTTP status {n}"),
         "peer-database": _("calls a database"),
         "peer-queue": _("calls a queue"),

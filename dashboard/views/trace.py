@@ -52,6 +52,7 @@ KNOWN = {
     "to",
     "source",
     "collapsed",
+    "opened",
     "critical",
     *VIEW_PARAMETERS,
     "pairs",

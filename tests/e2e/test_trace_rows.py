@@ -75,6 +75,9 @@ def test_300_calls_are_one_row_that_opens_in_two_steps(page: Any, board: Any) ->
     assert "41.2\u202fms" in slowest.all_inner_texts()
     more = page.locator(".span-row.rest")
     assert "297 more" in more.inner_text()
+    page.goto(page.url)  # who opens the address sees the same
+    page.wait_for_selector(".span-row.rest")
+    assert rows(page) == FOLDED + 4
     more.focus()
     page.keyboard.press("Enter")
     assert rows(page) == FOLDED + 300
@@ -182,6 +185,7 @@ def test_only_matches_keeps_their_callers(page: Any, board: Any) -> None:  # noq
     page.locator("[data-find-input]").fill("nowhere-at-all")
     page.wait_for_selector("text=no match")
     assert rows(page) == 0
+    assert page.get_by_text("No span is left").is_visible()
 
 
 def test_levels_and_subtrees_fold_by_keys(page: Any, board: Any) -> None:  # noqa: F811

@@ -1,6 +1,6 @@
 // The rows: a native scroller and a recycled pool of elements, an accessible treegrid.
 
-import { el, icon } from "../dom.js";
+import { el, icon, text } from "../dom.js";
 import { fillMade } from "./made_rows.js";
 import { SPAN } from "./plan.js";
 import { fillBars, fillSpan } from "./span_row.js";
@@ -24,6 +24,8 @@ export class Grid {
     this.lit = null; // rows that a sentence speaks of
     this.events = null; // times of logs, by row
     this.insets = []; // [{item, element, height, place}], details between the rows
+    this.empty = el("p", { class: "grid-state quiet", text: text("nothingShown"), hidden: true });
+    scroller.before(this.empty);
     scroller.addEventListener("scroll", () => this.draw(), { passive: true });
     new ResizeObserver(() => { this.measure(); this.draw(); }).observe(scroller);
     addEventListener("beforeprint", () => { this.printing = true; this.refresh(); });
@@ -65,6 +67,7 @@ export class Grid {
     const wanted = this.whole();
     this.height = Math.min(wanted, MAX_HEIGHT);
     this.scroller.setAttribute("aria-rowcount", String(this.plan.length));
+    this.empty.hidden = this.plan.length > 0 || !this.model.count;
     this.body.style.setProperty("height", `${Math.max(this.height, 1)}px`);
     this.draw();
   }

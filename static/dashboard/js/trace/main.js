@@ -15,7 +15,7 @@ import { fetchPayload } from "./payload.js";
 import { Plan, SPAN } from "./plan.js";
 import { resizable } from "./resize.js";
 import { shareDialog } from "./share.js";
-import { decodeServices, encodeCollapsed, encodeServices, fromUs, readState, toUs, writeState } from "./state.js";
+import { decodeOpened, decodeRows, decodeServices, encodeCollapsed, encodeOpened, encodeServices, fromUs, readState, toUs, writeState } from "./state.js";
 import { Views } from "./views.js";
 import { TimeWindow } from "./window.js";
 
@@ -169,6 +169,7 @@ const app = {
       uiFind: finder.wanted,
       svcFilter: encodeServices(serviceNames(), choices.services),
       collapsed: encodeCollapsed(model, plan),
+      opened: encodeOpened(model, plan),
       root: rootId,
       ...choices.words(model),
     }, push);
@@ -286,10 +287,8 @@ async function apply(state, first) {
     choices.chooseServices(names ?? []);
     plan.collapsed.fill(0);
     if (state.collapsed === "all") plan.all(true);
-    else if (state.collapsed && model.header.ids) {
-      const closed = new Set(state.collapsed.split("."));
-      model.header.ids.forEach((id, row) => { if (closed.has(id) && model.subtree[row] > 1) plan.collapsed[row] = 1; });
-    }
+    else for (const row of decodeRows(model, state.collapsed)) if (model.subtree[row] > 1) plan.collapsed[row] = 1;
+    decodeOpened(model, plan, state.opened);
     plan.root = await rowOf(state.root);
     rootId = plan.root < 0 ? "" : state.root;
     app.choose();

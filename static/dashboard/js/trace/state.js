@@ -2,8 +2,8 @@
 
 // The views beside the waterfall; each uses some of these.
 const VIEW_NAMES = ["view", "by", "then", "order", "svc", "op", "q", "failed", "mode", "at", "tags", "path"];
-const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "critical", "pairs", "folds", "only", "root", "sort", "least", "detail", ...VIEW_NAMES];
-const MAX_COLLAPSED = 60; // longer lists stay out of the address
+const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "opened", "critical", "pairs", "folds", "only", "root", "sort", "least", "detail", ...VIEW_NAMES];
+const MAX_ROWS = 60; // longer lists stay out of the address
 
 /** The state that the address holds. */
 export function readState() {
@@ -89,11 +89,49 @@ export function rowsOf(model, names) {
   return found;
 }
 
-/** Collapsed rows for the address: "all", ids, or nothing where they are too many. */
+/**
+ * Rows for the address: ids, or where the payload has none the trace's size and
+ * row numbers, which hold until it grows. "" where they are too many.
+ */
+export function encodeRows(model, rows) {
+  if (!rows.length || rows.length > MAX_ROWS) return "";
+  if (model.header.ids) return rows.map((row) => model.header.ids[row]).join(".");
+  return `${model.count}@${rows.map((row) => row.toString(36)).join(".")}`;
+}
+
+/** Rows that encodeRows wrote; those of a trace that has grown since are left out. */
+export function decodeRows(model, words) {
+  if (!words) return [];
+  const [size, numbers] = words.split("@");
+  if (numbers !== undefined) {
+    if (Number(size) !== model.count) return [];
+    return numbers.split(".").map((word) => parseInt(word, 36)).filter((row) => row >= 0 && row < model.count);
+  }
+  const wanted = new Set(words.split("."));
+  const rows = [];
+  if (model.header.ids) model.header.ids.forEach((id, row) => { if (wanted.has(id)) rows.push(row); });
+  return rows;
+}
+
+/** Collapsed rows for the address, or "all". */
 export function encodeCollapsed(model, plan) {
   const rows = [];
   for (let row = 0; row < model.count; row += 1) if (plan.collapsed[row]) rows.push(row);
-  if (!rows.length) return "";
-  if (rows.length === plan.foldable) return "all";
-  return rows.length <= MAX_COLLAPSED && model.header.ids ? rows.map((row) => model.header.ids[row]).join(".") : "";
+  return rows.length && rows.length === plan.foldable ? "all" : encodeRows(model, rows);
+}
+
+/** Opened repeats by their first rows: those with all members after a "~". */
+export function encodeOpened(model, plan) {
+  const of = (how) => encodeRows(model, [...plan.opened].filter(([, found]) => found === how).map(([i]) => model.repeats[i].rows[0]));
+  const [some, all] = [of("some"), of("all")];
+  return all ? `${some}~${all}` : some;
+}
+
+/** Open the repeats that encodeOpened wrote. */
+export function decodeOpened(model, plan, words) {
+  plan.opened.clear();
+  const [some, all] = words.split("~");
+  for (const [how, rows] of [["some", decodeRows(model, some)], ["all", decodeRows(model, all)]]) {
+    for (const row of rows) if (model.repeatOfRow[row] >= 0) plan.opened.set(model.repeatOfRow[row], how);
+  }
 }
