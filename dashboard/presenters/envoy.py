@@ -12,6 +12,7 @@ from dashboard.analysis.envoy import (
     read_cluster,
     read_flags,
 )
+from dashboard.presenters import text
 from dashboard.traces.trace import Trace
 
 
@@ -47,7 +48,7 @@ def reason(words: str) -> str:
     """Why a span failed; where it is Envoy's flags, in words."""
     codes = words.split(", ")
     if set(codes) <= set(RESPONSE_FLAGS.values()):
-        return " ".join(flag_text(code) for code in codes).rstrip(".")
+        return text.without_stop(" ".join(flag_text(code) for code in codes))
     return words
 
 

@@ -74,12 +74,11 @@ def _target(trace: Trace, row: int) -> str:
 
 def fault_text(fault: Fault) -> str:
     """The sentence of a fault."""
-    count = len(fault.rows)
     values = {
         "service": fault.service,
         "target": fault.target or _("its own application"),
-        "code": flag_text(fault.code).rstrip("."),
-        "times": f" ({text.count(count)} ×)" if count > 1 else "",
+        "code": text.without_stop(flag_text(fault.code)),
+        "times": text.times(len(fault.rows)),
     }
     sentences = {
         "fault-injected": _(

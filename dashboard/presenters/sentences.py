@@ -237,7 +237,7 @@ def attempt_sentences(trace: Trace, tried: list[Attempts]) -> list[Sentence]:
             words = _("%(caller)s tried %(operation)s %(n)s times until it succeeded.")
         else:
             words = _("%(caller)s tried %(operation)s %(n)s times; all failed.")
-        told = words % values + (f" ({text.count(calls)} ×)" if calls > 1 else "")
+        told = words % values + text.times(calls)
         found.append(sentence("attempts", "warning", told, rows))
     return found
 

@@ -65,6 +65,16 @@ def failed(number: int) -> str:
     return ngettext("%(n)s failed", "%(n)s failed", number) % {"n": count(number)}
 
 
+def times(number: int) -> str:
+    """What follows a sentence that holds several times: `` (3 ×)``; else nothing."""
+    return _(" (%(n)s ×)") % {"n": count(number)} if number > 1 else ""
+
+
+def without_stop(words: str) -> str:
+    """A sentence without its full stop, to stand within another one."""
+    return words.rstrip(".。")
+
+
 def warning_text(code: str, values: dict[str, Any]) -> str:
     """The sentence of a warning; a code without one shows itself."""
     table = {

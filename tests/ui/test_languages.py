@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import gettext
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
-from django.test import Client
+from django.core.management import call_command
+from django.test import Client, override_settings
 
+from dashboard.presenters import text
+from tests.peers.need import need
 from tests.peers.running import ROOT
 
 FOLDER = ROOT / "locale/zh_Hans/LC_MESSAGES"
@@ -36,6 +42,47 @@ def test_a_translation_has_the_places_of_its_text(text: str, translation: str) -
     wanted, found = set(PLACE.findall(text)), set(PLACE.findall(translation))
     assert found <= wanted | {"%(n)s"}
     assert wanted <= found | {"%(n)s"}
+
+
+def extracted(folder: Path) -> Path:
+    """The catalogue with all texts of today's sources, made in an empty folder."""
+    tools = ("xgettext", "msguniq", "msgmerge", "msgattrib")
+    need(all(map(shutil.which, tools)), "GNU gettext", "apt-get install gettext")
+    for name in ("dashboard", "templates", "webapp", "locale"):
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    return folder / "locale/zh_Hans/LC_MESSAGES/django.po"
+
+
+def listed(catalogue: Path, which: str) -> list[str]:
+    """Texts of a catalogue that ``msgattrib`` chooses."""
+    told = subprocess.run(
+        ["msgattrib", f"--{which}", "--no-wrap", catalogue],
+        check=True,
+        capture_output=True,
+        encoding="utf-8",
+    ).stdout
+    return re.findall(r'^msgid (".+")$', told, re.MULTILINE)
+
+
+def test_no_text_of_the_project_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = extracted(tmp_path)
+    known = len(listed(catalogue, "no-obsolete"))
+    (tmp_path / "dashboard/forgotten.py").write_text('_("A text that nobody knows")\n')
+    monkeypatch.chdir(tmp_path)
+    with override_settings(LOCALE_PATHS=[tmp_path / "locale"]):
+        call_command("makemessages", locale=["zh_Hans"], no_location=True, verbosity=0)
+    assert len(listed(catalogue, "no-obsolete")) > known // 2
+    forgotten = {*listed(catalogue, "untranslated"), *listed(catalogue, "only-fuzzy")}
+    assert forgotten == {'"A text that nobody knows"'}
+
+
+def test_sentences_within_sentences_lose_either_full_stop() -> None:
+    assert text.without_stop("All retries failed.") == "All retries failed"
+    assert text.without_stop("所有重试都失败了。") == "所有重试都失败了"
 
 
 @pytest.mark.django_db
