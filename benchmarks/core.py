@@ -1,4 +1,4 @@
-"""The core's speed: decode, adjust, analyse, link, store; next to json.loads.
+"""The core's speed by stage, next to json.loads of the same bytes; with the store.
 
 .venv/bin/python -m benchmarks.core
 """
@@ -24,11 +24,11 @@ import django
 
 django.setup()
 
-from benchmarks.make import body, jaeger_trace  # noqa: E402 (after set-up)
+from benchmarks.make import body_of  # noqa: E402 (after set-up)
 from dashboard.actions.ingest import ingest  # noqa: E402 (after set-up)
 from dashboard.actions.sources import upload_source  # noqa: E402 (after set-up)
 from dashboard.adjusters.standard import adjust  # noqa: E402 (after set-up)
-from dashboard.analysis.analyse import analyse  # noqa: E402 (after set-up)
+from dashboard.analysis.analyse import Analysis, analyse  # noqa: E402 (after set-up)
 from dashboard.graph.contribution import contribution  # noqa: E402 (after set-up)
 from dashboard.graph.link import link  # noqa: E402 (after set-up)
 from dashboard.models import TraceRecord  # noqa: E402 (after set-up)
@@ -36,25 +36,78 @@ from dashboard.presenters.payload import build_payload  # noqa: E402 (after set-
 from dashboard.sources.detect import decode  # noqa: E402 (after set-up)
 from dashboard.startup import prepare_database  # noqa: E402 (after set-up)
 from dashboard.traces.collector import no_collection  # noqa: E402 (after set-up)
+from dashboard.traces.trace import Trace  # noqa: E402 (after set-up)
 
-RUNS = 3
+RUNS = 5
+CASES = {
+    "1 trace × 1,000": (1, 1_000),
+    "1 trace × 10,000": (1, 10_000),
+    "1 trace × 100,000": (1, 100_000),
+    "10,000 traces × 20": (10_000, 20),
+}
+STAGES = ("decode", "adjust", "analyse", "payload", "graph")
 
 
-def median_s(
-    work: Callable[[], Any], before: Callable[[], Any] = lambda: None
-) -> float:
-    """Median seconds of a few runs."""
-    found = []
-    for _ in range(RUNS):
-        before()
+def payload(trace: Trace, analysis: Analysis) -> bytes:
+    """What the trace page gets."""
+    path = analysis.critical
+    extra = {
+        "self_ns": analysis.self_ns,
+        "critical_row": path.row,
+        "critical_start_ns": path.start_ns,
+        "critical_end_ns": path.end_ns,
+    }
+    return build_payload(trace, extra, {})
+
+
+def stages(content: bytes) -> dict[str, float]:
+    """CPU seconds of each stage over one body."""
+    found: dict[str, float] = {}
+
+    def measured(name: str, work: Callable[[], Any]) -> Any:
         gc.collect()
-        # Off for every contender alike: it would count the objects of all the
-        # others, and the core switches it off for itself.
         with no_collection():
-            began = time.perf_counter()
-            work()
-            found.append(time.perf_counter() - began)
-    return statistics.median(found)
+            began = time.process_time()
+            result = work()
+            found[name] = time.process_time() - began
+        return result
+
+    raw = measured("decode", lambda: decode(content)).traces
+    traces = measured("adjust", lambda: [adjust(trace) for trace in raw])
+    analyses = measured("analyse", lambda: [analyse(trace) for trace in traces])
+    pairs = list(zip(traces, analyses, strict=True))
+    measured("payload", lambda: [payload(trace, one) for trace, one in pairs])
+    measured("graph", lambda: [contribution(t, link(t)) for t in traces])
+    return found
+
+
+def json_seconds(content: bytes, collector: bool) -> float:
+    """CPU seconds of ``json.loads``, with Python's cyclic collector on or off."""
+    gc.collect()
+    was_on = gc.isenabled()
+    if not collector:
+        gc.disable()
+    began = time.process_time()
+    json.loads(content)
+    took = time.process_time() - began
+    if was_on:
+        gc.enable()
+    return took
+
+
+def core(content: bytes) -> None:
+    """Decode, adjust, analyse and make the payload, trace by trace."""
+    for raw in decode(content).traces:
+        trace = adjust(raw)
+        payload(trace, analyse(trace))
+
+
+def graph(content: bytes) -> None:
+    """The same, and the calls and sums for the service graph."""
+    for raw in decode(content).traces:
+        trace = adjust(raw)
+        payload(trace, analyse(trace))
+        contribution(trace, link(trace))
 
 
 def peak_mib(work: str, path: Path) -> float:
@@ -72,7 +125,7 @@ def print_peak(work: str, path: str) -> None:
     """The fresh process of ``peak_mib``."""
     content = Path(path).read_bytes()
     before = high_water_kib()
-    kept = {"json.loads": json.loads, "core": core}[work](content)
+    kept = {"json.loads": json.loads, "core": core, "graph": graph}[work](content)
     after = high_water_kib()
     del kept
     print((after - before) / 1024)
@@ -84,65 +137,62 @@ def high_water_kib() -> int:
     return int(status.partition("VmHWM:")[2].split()[0])
 
 
-def core(content: bytes) -> None:
-    """Decode, adjust, analyse, link and make the payload."""
-    for raw in decode(content).traces:
-        trace = adjust(raw)
-        analysis = analyse(trace)
-        contribution(trace, link(trace))
-        path = analysis.critical
-        extra = {
-            "self_ns": analysis.self_ns,
-            "critical_row": path.row,
-            "critical_start_ns": path.start_ns,
-            "critical_end_ns": path.end_ns,
-        }
-        build_payload(trace, extra, {})
-
-
-def store(content: bytes) -> None:
-    """Everything, as an upload does it."""
+def store_seconds(content: bytes) -> float:
+    """CPU seconds of decoding and storing everything, as an upload does it."""
+    TraceRecord.objects.all().delete()
+    gc.collect()
+    began = time.process_time()
     ingest(upload_source(), decode(content).traces, replace=True)
+    return time.process_time() - began
+
+
+def row_of(name: str, count: int, spans: int) -> str:
+    """One row of the table."""
+    content = body_of(count, spans)
+    off, on, runs = [], [], []
+    for _ in range(RUNS):  # in turn, so that all meet the same noise
+        off.append(json_seconds(content, False))
+        on.append(json_seconds(content, True))
+        runs.append(stages(content))
+    plain, plain_on = statistics.median(off), statistics.median(on)
+    took = {stage: statistics.median(run[stage] for run in runs) for stage in STAGES}
+    whole = sum(took[stage] for stage in STAGES[:-1])
+    total = count * spans
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        peaks = [
+            f"{peak_mib(work, Path(file.name)):.0f}"
+            for work in ("json.loads", "core", "graph")
+        ]
+    stored = store_seconds(content)
+    cells = [
+        name,
+        f"{plain * 1000:.0f} / {plain_on * 1000:.0f}",
+        *(f"{took[stage] * 1000:.0f}" for stage in STAGES[:-1]),
+        f"**{whole * 1000:.0f}**, {total / whole / 1000:.0f}k",
+        f"**{whole / plain:.2f} ×** / {whole / plain_on:.2f} ×",
+        f"{took['graph'] * 1000:.0f}",
+        f"{(whole + took['graph']) / plain:.2f} ×",
+        f"{stored * 1000:.0f}",
+        " / ".join(peaks),
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEAD = """\
+| case | json.loads, collector off / on | decode | adjust | analyse | payload | \
+core, spans/s | core ÷ json.loads off / on | calls and sums | with them ÷ json.loads \
+off | decode and store (SQLite) | peak MiB: json.loads / core / with calls |
+|---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def main() -> None:
-    """One table."""
+    """One table; times are CPU milliseconds."""
     prepare_database()
-    cases: dict[str, Callable[[], list[Any]]] = {
-        "1 trace × 1,000": lambda: [jaeger_trace(1_000)],
-        "1 trace × 10,000": lambda: [jaeger_trace(10_000)],
-        "1 trace × 100,000": lambda: [jaeger_trace(100_000)],
-        "1,000 traces × 20": lambda: [jaeger_trace(20, n) for n in range(1_000)],
-    }
-    print(
-        "| case | json.loads | decode | decode + adjust + analyse + payload | with store "
-        "| peak, json.loads | peak, core |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for name, make in cases.items():
-        traces = make()
-        content = body(traces)
-        spans = sum(len(trace["spans"]) for trace in traces)
-        del traces
-        plain = median_s(lambda content=content: json.loads(content))
-        cells = [f"{plain * 1000:.0f} ms"]
-        for work, before in (
-            (decode, lambda: None),
-            (core, lambda: None),
-            (store, lambda: TraceRecord.objects.all().delete()),
-        ):
-            took = median_s(lambda work=work, content=content: work(content), before)
-            cells.append(
-                f"{took * 1000:.0f} ms, {spans / took / 1000:.0f}k spans/s, {took / plain:.2f} ×"
-            )
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(content)
-            file.flush()
-            cells += [
-                f"{peak_mib(work, Path(file.name)):.0f} MiB"
-                for work in ("json.loads", "core")
-            ]
-        print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
+    print(HEAD)
+    for name, (count, spans) in CASES.items():
+        print(row_of(name, count, spans), flush=True)
 
 
 if __name__ == "__main__":
