@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
-from dashboard.traces.details import log_times_ns, rows_with_logs
-from dashboard.traces.trace import Trace, Warning
+import numpy as np
+
+from dashboard.traces.details import log_times_ns
+from dashboard.traces.trace import Flag, Trace, Warning
 
 
 def check_log_order(trace: Trace) -> Trace:
@@ -16,7 +18,7 @@ def check_log_order(trace: Trace) -> Trace:
     the source, wherever they are read (``traces.details.read_details``).
     """
     warnings = []
-    for row in rows_with_logs(trace.details):
+    for row in np.flatnonzero(trace.flags & Flag.LOGS).tolist():
         times = log_times_ns(trace.details[row])
         late = sum(b < a for a, b in itertools.pairwise(times))
         if late:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dashboard.traces.details import has_logs
 from dashboard.traces.facts import ALIASES, KINDS, RANK, FactTable, KeyAndValue, text_of
 from dashboard.traces.trace import (
     Flag,
@@ -137,6 +138,8 @@ class TraceBuilder:
             self.warn("bad-duration", row, duration_us=str(duration_ns // 1000))
             duration_ns = 0
             flags |= Flag.NO_DURATION
+        if has_logs(details):
+            flags |= Flag.LOGS
         self.span_ids.append(span_id)
         self.parent_ids.append(parent_id)
         if references:
@@ -202,15 +205,19 @@ class TraceBuilder:
         operations: list[str],
         process: list[int],
         details: list[bytes],
+        logs: list[int],
     ) -> Trace:
         """The trace of spans that need no repair and were not added one by one.
 
         Starts are above 0, durations not negative, both in range; no operation is
         empty. References of other shapes, facts and warnings are in the builder.
+        ``logs`` are the rows with logs.
         """
         count = len(span_ids)
         index = {name: place for place, name in enumerate(dict.fromkeys(operations))}
         self.operations = index
+        flags = np.zeros(count, np.uint16)
+        flags[logs] = Flag.LOGS
         return self._trace(
             span_ids,
             parent_ids,
@@ -218,7 +225,7 @@ class TraceBuilder:
             duration_ns,
             np.fromiter(map(index.__getitem__, operations), np.int32, count),
             np.zeros(count, np.uint8),
-            np.zeros(count, np.uint16),
+            flags,
             np.array(process, np.int32),
             details,
         )

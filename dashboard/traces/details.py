@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -36,11 +35,6 @@ _stamps = msgspec.json.Decoder(_Stamps)
 def has_logs(raw: bytes) -> bool:
     """Whether a span has logs, from the first bytes of its details."""
     return raw[2:3] in _LOGS
-
-
-def rows_with_logs(details: Sequence[bytes]) -> list[int]:
-    """The rows for which ``has_logs``."""
-    return [row for row, raw in enumerate(details) if raw[2:3] in _LOGS]
 
 
 def log_times_ns(raw: bytes) -> list[int]:

@@ -41,6 +41,7 @@ class Flag(IntFlag):
     MOVED = 32  # clock-skew correction moves it when drawn
     NO_DURATION = 64  # the source gave no (or a negative) duration
     RENAMED = 128  # its id was derived, because another span had the same
+    LOGS = 256  # its details hold logs
 
 
 @dataclass(frozen=True, slots=True)

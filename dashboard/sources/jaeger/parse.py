@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Raw, Struct, field
 
-from dashboard.sources.jaeger.tags import JaegerTag, TagScan, process_of
+from dashboard.sources.jaeger.tags import BLOCK, JaegerTag, TagScan, process_of
 from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
 from dashboard.traces.builder import (
     MAX_NS,
@@ -157,17 +157,25 @@ def _build(found: JaegerTrace, scan: TagScan) -> Trace:
     spans = found.spans or []
     trace_id = found.traceID.lower()
     builder = TraceBuilder(trace_id)
-    numbers = {
-        name: builder.process(*scan.process(bytes(raw)), name)
-        for name, raw in (found.processes or {}).items()
-    }
+    numbers = _processes(builder, found, scan)
     trace = _columns(builder, spans, numbers, found.traceID, scan) if spans else None
     if trace is not None:
         return trace
+    builder = TraceBuilder(trace_id)
+    numbers = _processes(builder, found, scan)
     for span in spans:
         _add(builder, span, numbers, trace_id)
     builder.check_units(MICROSECOND)
     return builder.finish()
+
+
+def _processes(
+    builder: TraceBuilder, found: JaegerTrace, scan: TagScan
+) -> dict[str, int]:
+    return {
+        name: builder.process(*scan.process(bytes(raw)), name)
+        for name, raw in (found.processes or {}).items()
+    }
 
 
 def _columns(
@@ -177,14 +185,48 @@ def _columns(
     given_id: str,
     scan: TagScan,
 ) -> Trace | None:
-    """The trace column by column, or ``None`` where a span needs a repair."""
+    """The trace column by column, or ``None`` where a span needs a repair.
+
+    Block by block: what one look brings into the processor's cache serves all.
+    """
+    count = len(spans)
+    starts: list[int] = []
+    durations: list[int] = []
+    operations: list[str] = []
+    process: list[int] = []
+    span_ids: list[str] = []
+    parent_ids: list[str] = []
+    details: list[bytes] = []
+    logs: list[int] = []
+    for first in range(0, count, BLOCK):
+        part = spans[first : first + BLOCK]
+        starts += [span.startTime for span in part]
+        durations += [span.duration for span in part]
+        operations += [span.operationName for span in part]
+        process += [numbers.get(span.processID, -1) for span in part]
+        span_ids += [span.spanID for span in part]
+        logs += [row for row, span in enumerate(part, first) if span.logs]
+        for row, span in enumerate(part, first):
+            parent_id, more = _parent_of(span.references, given_id, builder.trace_id)
+            if more:
+                if not all(reference.span_id for reference in more):
+                    return None
+                builder.references[row] = more
+            parent_ids.append(parent_id)
+        tags = [bytes(span.tags) for span in part]
+        for place in sorted(scan.scan(tags, builder.facts, first, count)):
+            row = first + place
+            tags[place], found = _read_tags(builder, row, tags[place])
+            builder.facts.add_tags(row, found)
+        details += [
+            _details(raw, span.logs, span.warnings)
+            for raw, span in zip(tags, part, strict=True)
+        ]
     try:
-        start_us = np.array([span.startTime for span in spans], np.int64)
-        duration_us = np.array([span.duration for span in spans], np.int64)
+        start_us = np.array(starts, np.int64)
+        duration_us = np.array(durations, np.int64)
     except OverflowError:
         return None
-    operations = [span.operationName for span in spans]
-    process = [numbers.get(span.processID, -1) for span in spans]
     if (
         start_us.min() <= 0
         or duration_us.min() < 0
@@ -193,32 +235,16 @@ def _columns(
         or -1 in process
     ):
         return None
-    parent_ids = []
-    references: dict[int, tuple[Reference, ...]] = {}
-    for row, span in enumerate(spans):
-        parent_id, more = _parent_of(span.references, given_id, builder.trace_id)
-        if more:
-            if not all(reference.span_id for reference in more):
-                return None
-            references[row] = more
-        parent_ids.append(parent_id)
-    builder.references = references
-    tags = [bytes(span.tags) for span in spans]
-    for row in sorted(scan.scan(tags, builder.facts)):
-        tags[row], found = _read_tags(builder, row, tags[row])
-        builder.facts.add_tags(row, found)
     builder.check_units(MICROSECOND, start_us * MICROSECOND)
     return builder.finish_columns(
-        _lower([span.spanID for span in spans]),
-        parent_ids,
+        _lower(span_ids),
+        _lower(parent_ids),
         start_us * MICROSECOND,
         duration_us * MICROSECOND,
         operations,
         process,
-        [
-            _details(raw, span.logs, span.warnings)
-            for raw, span in zip(tags, spans, strict=True)
-        ],
+        details,
+        logs,
     )
 
 
@@ -242,7 +268,7 @@ def _parent_of(
         and (first.traceID in (given_id, "") or first.traceID.lower() == trace_id)
         and first.tags is None
     ):
-        return first.spanID.lower(), ()
+        return first.spanID, ()
     return "", tuple(
         Reference(
             ref.refType,
@@ -270,6 +296,7 @@ def _add(
             process = builder.process("", (), "missing")
             builder.warn("missing-process", len(builder), process=span.processID)
     parent_id, references = _parent_of(span.references, trace_id, trace_id)
+    parent_id = parent_id.lower()
     if not all(reference.span_id for reference in references):
         builder.warn("bad-reference", row)
         references = tuple(ref for ref in references if ref.span_id)

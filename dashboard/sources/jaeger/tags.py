@@ -16,7 +16,7 @@ import numpy as np
 from dashboard.sources.json_text import tolerant_json
 from dashboard.traces.details import read_tags
 from dashboard.traces.facts import SLOT_AND_RANK, FactTable, is_false, text_of
-from dashboard.traces.trace import Int32, Int64, Tag
+from dashboard.traces.trace import Int64, Tag
 
 FEW = 400  # rows below which a plain loop beats arrays
 BLOCK = 1_024  # rows looked up at once: few enough to stay in the cache
@@ -161,10 +161,13 @@ class TagScan:
     def __init__(self) -> None:
         self.known = Spellings()
         self.processes: dict[bytes, tuple[str, tuple[Tag, ...]]] = {}
+        self.table: FactTable | None = None
+        self.values = np.empty(0, np.int32)  # by spelling, in the table; -1 unknown
         self._forget()
 
     def _forget(self) -> None:
         self.known.forget()
+        self.values = np.empty(0, np.int32)
         # By number of the spelling: slot, rank, and whether it is no true error.
         self.slots = np.array([-1], np.int64)
         self.ranks = np.array([0], np.int64)
@@ -183,61 +186,91 @@ class TagScan:
             found = self.processes[raw] = process_of(content)
         return found
 
-    def scan(self, rows: list[bytes], table: FactTable) -> list[int]:
-        """Note the facts of rows in the table; gives the rows that must be decoded."""
+    def scan(
+        self, rows: list[bytes], table: FactTable, first: int, count: int
+    ) -> list[int]:
+        """Note the facts of some rows; gives the places of those to be decoded.
+
+        They are rows ``first`` and following of ``count``.
+        """
         known = self.known
-        if len(known.slots) > MAX_KNOWN:
-            self._forget()
+        if table is not self.table:
+            if len(known.slots) > MAX_KNOWN:
+                self._forget()
+            self.table, self.values = table, np.empty(0, np.int32)
         self._read_layout(rows)
         opening = known.opening
         odd: list[int] = []
         if not all(map(bytes.isascii, rows)):
-            odd = [row for row, raw in enumerate(rows) if not is_utf8(raw)]
+            odd = [place for place, raw in enumerate(rows) if not is_utf8(raw)]
         bad = set(odd)
-        plain = [row for row in range(len(rows)) if row not in bad]
-        if len(rows) < FEW:
-            split = [rows[row].split(opening) for row in plain]
-            return odd + self._one_by_one(plain, split, table)
-        values = np.empty(0, np.int32)  # by spelling, in this table; -1 unknown yet
-        for first in range(0, len(plain), BLOCK):
-            part = plain[first : first + BLOCK]
-            lists = [rows[row].split(opening) for row in part]
-            try:
-                numbers = known.look_up(list(chain.from_iterable(lists)))
-            except Odd:
-                odd += self._one_by_one(part, lists, table)
-                continue
-            facts = np.flatnonzero(numbers)
-            numbers = numbers[facts]
-            values = self._values(values, numbers, table)
-            table.add_block(
-                np.array(part, np.int64),
-                len(rows),
-                np.repeat(np.arange(len(lists)), list(map(len, lists)))[facts],
-                self.slots[numbers],
-                self.ranks[numbers],
-                self.false[numbers],
-                values[numbers],
-            )
+        plain = [place for place in range(len(rows)) if place not in bad]
+        split = [rows[place].split(opening) for place in plain]
+        try:
+            numbers = known.look_up(list(chain.from_iterable(split)))
+        except Odd:
+            return odd + self._one_by_one(plain, split, table, first)
+        if count < FEW:
+            self._few(plain, split, table, first, numbers.tolist())
+            return odd
+        facts = np.flatnonzero(numbers)
+        numbers = numbers[facts]
+        self._fill_values(numbers, table)
+        table.add_block(
+            np.array(plain, np.int64) + first,
+            count,
+            np.repeat(np.arange(len(split)), list(map(len, split)))[facts],
+            self.slots[numbers],
+            self.ranks[numbers],
+            self.false[numbers],
+            self.values[numbers],
+        )
         return odd
 
-    def _values(self, values: Int32, numbers: Int64, table: FactTable) -> Int32:
-        """The table's values of spellings, with those of ``numbers`` filled in."""
+    def _one_by_one(
+        self, places: list[int], split: list[list[bytes]], table: FactTable, first: int
+    ) -> list[int]:
+        odd = []
+        for place, parts in zip(places, split, strict=True):
+            try:
+                numbers = self.known.look_up(parts).tolist()
+            except Odd:
+                odd.append(place)
+                continue
+            self._few([place], [parts], table, first, numbers)
+        return odd
+
+    def _few(
+        self,
+        places: list[int],
+        split: list[list[bytes]],
+        table: FactTable,
+        first: int,
+        numbers: list[int],
+    ) -> None:
+        """Note facts row by row."""
+        slots, ranks, texts = self.known.slots, self.known.ranks, self.known.texts
+        end = 0
+        for place, parts in zip(places, split, strict=True):
+            own = numbers[end : (end := end + len(parts))]
+            facts = [(slots[n], ranks[n], texts[n]) for n in own if n]
+            table.add_found(first + place, facts)
+
+    def _fill_values(self, numbers: Int64, table: FactTable) -> None:
+        """Let the table give its values to spellings that it meets first."""
         known = self.known
-        first = len(self.slots)
-        slots, texts = known.slots[first:], known.texts[first:]
+        fresh = len(self.slots)
+        slots, texts = known.slots[fresh:], known.texts[fresh:]
         false = map(is_false, slots, texts)
         self.slots = np.append(self.slots, np.array(slots, np.int64))
-        self.ranks = np.append(self.ranks, np.array(known.ranks[first:], np.int64))
+        self.ranks = np.append(self.ranks, np.array(known.ranks[fresh:], np.int64))
         self.false = np.append(self.false, np.fromiter(false, np.int64, len(slots)))
-        values = np.append(
-            values, np.full(len(known.slots) - len(values), -1, np.int32)
+        unknown = np.full(len(known.slots) - len(self.values), -1, np.int32)
+        self.values = np.append(self.values, unknown)
+        wanted = np.unique(numbers[self.values[numbers] < 0])
+        self.values[wanted] = table.values_of(
+            self.slots[wanted].tolist(), [known.texts[n] for n in wanted.tolist()]
         )
-        fresh = np.unique(numbers[values[numbers] < 0])
-        values[fresh] = table.values_of(
-            self.slots[fresh].tolist(), [known.texts[n] for n in fresh.tolist()]
-        )
-        return values
 
     def _read_layout(self, rows: list[bytes]) -> None:
         """How this body writes the beginning and the end of a tag."""
@@ -254,25 +287,3 @@ class TagScan:
                 known.opening = found[1]
             if end >= 0:
                 return
-
-    def _one_by_one(
-        self, rows: list[int], split: list[list[bytes]], table: FactTable
-    ) -> list[int]:
-        known, odd = self.known, []
-        slots, ranks, texts = known.slots, known.ranks, known.texts
-        try:  # all of them by one look
-            whole = known.look_up(list(chain.from_iterable(split))).tolist()
-        except Odd:
-            whole = None
-        first = 0
-        for row, parts in zip(rows, split, strict=True):
-            if whole is not None:
-                numbers = whole[first : (first := first + len(parts))]
-            else:
-                try:
-                    numbers = known.look_up(parts).tolist()
-                except Odd:
-                    odd.append(row)
-                    continue
-            table.add_found(row, [(slots[n], ranks[n], texts[n]) for n in numbers if n])
-        return odd
