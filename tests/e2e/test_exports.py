@@ -48,7 +48,7 @@ def test_the_menu_is_walked_by_keys(page: Any, board: Any) -> None:
 
 def test_rows_in_view_become_an_svg(page: Any, board: Any, tmp_path: Path) -> None:
     opened(page, board, SMALL, "?from=0&to=5000000")
-    body = chosen(page, "Rows in view as SVG", tmp_path / "rows.svg")
+    body = chosen(page, "What is seen as SVG", tmp_path / "rows.svg")
     root = ElementTree.fromstring(body)
     assert root.tag == f"{SVG}svg"
     assert {one.tag for one in root.iter()} <= {
@@ -81,11 +81,31 @@ def test_rows_become_a_png_also_from_another_view(
 ) -> None:
     opened(page, board, CHAIN, "?view=table")
     page.wait_for_selector("#view-table[data-shown]")
-    body = chosen(page, "Rows in view as PNG", tmp_path / "rows.png")
+    body = chosen(page, "What is seen as PNG", tmp_path / "rows.png")
     assert body.startswith(b"\x89PNG")
     width, height = struct.unpack(">II", body[16:24])
     assert width == 2 * 1_240
     assert height > 500
+
+
+@pytest.mark.parametrize("view", ["flame", "graph"])
+def test_the_picture_of_a_view_is_an_svg_and_a_png(
+    page: Any, board: Any, tmp_path: Path, view: str
+) -> None:
+    opened(page, board, SMALL, f"?view={view}&mode={'time' if view == 'graph' else ''}")
+    page.wait_for_selector(f"#view-{view}[data-shown]")
+    root = ElementTree.fromstring(
+        chosen(page, "What is seen as SVG", tmp_path / "view.svg")
+    )
+    texts = [one.text or "" for one in root.iter(f"{SVG}text")]
+    assert any("op 0" in text for text in texts)
+    # A narrow frame has no room for its name.
+    assert view == "flame" or any("<img src=x" in text for text in texts)
+    assert not {"image", "script", "style"} & {
+        one.tag[len(SVG) :] for one in root.iter()
+    }
+    assert len(list(root.iter(f"{SVG}rect"))) > 40
+    assert chosen(page, "What is seen as PNG", tmp_path / "view.png")[1:4] == b"PNG"
 
 
 def test_the_html_file_opens_from_disk_without_a_network(

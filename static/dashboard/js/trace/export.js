@@ -5,8 +5,8 @@ import { text, toast } from "../dom.js";
 const MAX_ROWS = 1_000;
 const MAX_SIDE = 16_000; // pixels of a canvas
 
-/** Wire the menu; app is main.js's. */
-export function exportMenu(page, app) {
+/** Wire the menu; app is main.js's, views are those beside the waterfall. */
+export function exportMenu(page, app, views) {
   const menu = page.querySelector("[data-export]");
   if (!menu) return;
   const opener = menu.querySelector("summary");
@@ -37,7 +37,7 @@ export function exportMenu(page, app) {
     const chosen = event.target.closest(".menu-list :is(a, button)");
     if (!chosen) return;
     close(true);
-    if (chosen.dataset.exportImage) await image(page, app, chosen.dataset.exportImage);
+    if (chosen.dataset.exportImage) await image(page, app, views, chosen.dataset.exportImage);
   });
 }
 
@@ -49,13 +49,16 @@ function offerSpan(menu, app) {
   if (row >= 0) link.href = `${app.urls.span}${row}/raw`;
 }
 
-async function image(page, app, kind) {
+async function image(page, app, views, kind) {
   try {
-    const { rowsPicture } = await import("./rows_svg.js");
     const { length } = app.plan;
-    const [from, to] = kind === "all" ? [0, Math.min(length, MAX_ROWS)] : seen(app);
-    const picture = rowsPicture(page, app, from, to);
-    const name = `trace-${app.model.header.trace_id.slice(0, 16)}-rows`;
+    let picture = kind === "all" ? null : views.picture();
+    const name = `trace-${app.model.header.trace_id.slice(0, 16)}-${picture ? views.current : "rows"}`;
+    if (!picture) {
+      const { rowsPicture } = await import("./rows_svg.js");
+      const [from, to] = kind === "all" ? [0, Math.min(length, MAX_ROWS)] : seen(app);
+      picture = rowsPicture(page, app, from, to);
+    }
     const source = new XMLSerializer().serializeToString(picture);
     if (kind === "png") save(await toPng(source, picture), `${name}.png`);
     else save(new Blob([source], { type: "image/svg+xml" }), `${name}.svg`);

@@ -373,7 +373,7 @@ function wire() {
     time.zoom(event.deltaY > 0 ? 1.25 : 0.8, time.from + (time.to - time.from) * share);
   }, { passive: false });
   shareDialog();
-  exportMenu(page, app);
+  exportMenu(page, app, views);
 }
 
 /** A sentence of the summary: its first span opens, all of them are lit. */

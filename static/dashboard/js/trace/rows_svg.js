@@ -3,6 +3,7 @@
 import { svg, text } from "../dom.js";
 import { axis, duration } from "../format.js";
 import { token } from "../plot.js";
+import { clean } from "./views/svg_pen.js";
 
 const WIDE = 1240;
 const EDGE = 16;
@@ -14,12 +15,6 @@ const FOOT = 36;
 const BAR = { top: 6, height: 10 };
 const TRACK = { left: EDGE + NAME + TIME, width: WIDE - 2 * EDGE - NAME - TIME };
 const FONT = "Inter, system-ui, sans-serif";
-
-/** Text that XML can hold. */
-function clean(words) {
-  // eslint-disable-next-line no-control-regex
-  return String(words).toWellFormed().replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "\ufffd");
-}
 
 /** A picture of the places from..to of the page's rows, in the window of time that shows. */
 export function rowsPicture(page, app, from, to) {

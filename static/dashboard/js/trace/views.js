@@ -152,6 +152,12 @@ export class Views {
     this.draw();
   }
 
+  /** What the current view shows as SVG, or null where it has no picture of its own. */
+  picture() {
+    const entry = this.shown.get(this.current);
+    return entry?.module?.picture?.(entry.container) ?? null;
+  }
+
   /** Lead to a row; false where the waterfall shall do it. */
   lead(row) {
     const module = this.shown.get(this.current)?.module;

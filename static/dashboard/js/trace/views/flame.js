@@ -2,10 +2,12 @@
 
 import { el, text } from "../../dom.js";
 import { known } from "../../format.js";
+import { token } from "../../plot.js";
 import { rowName, rowsOf } from "../state.js";
 import { framesOf, widestChild } from "./frames.js";
 import { Painter, ROW } from "./painter.js";
 import { shareText, switcher } from "./parts.js";
+import { sheet, SvgPen } from "./svg_pen.js";
 
 /** Show the flame graph, or show it again after a change. */
 export async function show(container, context) {
@@ -17,6 +19,11 @@ export async function show(container, context) {
 export function reveal(container, row) {
   const { view } = container;
   view.focus(view.frameOf(row));
+}
+
+/** What is seen, as SVG. */
+export function picture(container) {
+  return container.view.picture();
 }
 
 class Flame {
@@ -93,7 +100,11 @@ class Flame {
     if (!this.frames || !this.scroller.clientHeight) return;
     this.sheet.style.setProperty("height", `${Math.max(this.frames.levels * ROW + 8, this.scroller.clientHeight)}px`);
     this.reset.disabled = this.zoomed < 0;
-    this.painter.paint({
+    this.painter.paint(this.scene());
+  }
+
+  scene() {
+    return {
       frames: this.frames,
       model: this.context.model,
       zoomed: this.zoomed,
@@ -103,7 +114,15 @@ class Flame {
       top: this.scroller.scrollTop,
       width: this.scroller.clientWidth,
       height: this.scroller.clientHeight,
-    });
+    };
+  }
+
+  picture() {
+    const scene = { ...this.scene(), focused: -1 };
+    scene.height = Math.min(scene.height, Math.max(this.frames.levels * ROW - scene.top, ROW));
+    const root = sheet(scene.width, scene.height, token("--surface"), "Inter, system-ui, sans-serif");
+    new Painter(null).paint(scene, new SvgPen(root));
+    return root;
   }
 
   key(event) {

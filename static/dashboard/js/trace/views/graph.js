@@ -33,6 +33,12 @@ export function reveal(container, row) {
   if (node) view.picture.focus(node.number);
 }
 
+/** The picture as SVG; null where the table shows. */
+export function picture(container) {
+  const { view } = container;
+  return view.stage.hidden || !view.answer ? null : view.picture.svg();
+}
+
 class CallGraph {
   constructor(container) {
     this.columns = columnsOf();

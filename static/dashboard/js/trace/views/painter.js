@@ -22,23 +22,29 @@ export class Painter {
     return found;
   }
 
-  paint(scene) {
+  /** The canvas in its size, empty. */
+  ready(scene) {
     const { canvas } = this;
     const ratio = devicePixelRatio || 1;
     canvas.style.setProperty("width", `${scene.width}px`);
     canvas.style.setProperty("height", `${scene.height}px`);
     const [width, height] = [Math.round(scene.width * ratio), Math.round(scene.height * ratio)];
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-    this.scene = scene;
-    this.colour ??= this.colours();
-    this.boxes.clear();
-    this.strips = [];
     const pen = canvas.getContext("2d");
-    this.pen = pen;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, scene.width, scene.height);
     pen.font = `12px ${getComputedStyle(document.body).fontFamily}`;
     pen.textBaseline = "middle";
+    return pen;
+  }
+
+  /** Paint on the canvas, or by another pen with the same verbs. */
+  paint(scene, pen = this.ready(scene)) {
+    this.scene = scene;
+    this.pen = pen;
+    this.colour ??= this.colours();
+    this.boxes.clear();
+    this.strips = [];
     const { frames, zoomed, top } = scene;
     const first = Math.floor(top / ROW);
     const last = Math.min(frames.levels - 1, Math.floor((top + scene.height) / ROW));

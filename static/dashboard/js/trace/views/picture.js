@@ -2,9 +2,11 @@
 
 import { el, icon, svg, text } from "../../dom.js";
 import { duration } from "../../format.js";
+import { token } from "../../plot.js";
+import { clean, sheet } from "./svg_pen.js";
 
 const CARD = { width: 212, height: 68 };
-const STEP = { x: 272, y: 86 };
+const STEP = { x: 292, y: 86 };
 const MARGIN = 24;
 const SCALES = [0.25, 2];
 
@@ -16,7 +18,8 @@ export class CallPicture {
     this.scale = 1;
     this.lines = svg("svg", { class: "call-lines", "aria-hidden": "true" });
     this.cards = el("div", { class: "call-cards", role: "group", "aria-label": text("graphLabel") });
-    this.world = el("div", { class: "call-world" }, this.lines, this.cards);
+    this.marks = svg("svg", { class: "call-lines", "aria-hidden": "true" }); // counts, over the cards
+    this.world = el("div", { class: "call-world" }, this.lines, this.cards, this.marks);
     this.sheet = el("div", { class: "call-sheet" }, this.world);
     stage.append(this.sheet);
     this.cards.addEventListener("click", (event) => {
@@ -72,10 +75,13 @@ export class CallPicture {
   }
 
   edges(data) {
-    this.lines.setAttribute("width", this.size.width);
-    this.lines.setAttribute("height", this.size.height);
     const most = Math.max(20, ...data.edges.map((edge) => edge.count));
-    this.lines.replaceChildren(...data.edges.flatMap((edge) => this.edge(edge, most)));
+    const drawn = data.edges.flatMap((edge) => this.edge(edge, most));
+    for (const [layer, isText] of [[this.lines, false], [this.marks, true]]) {
+      layer.setAttribute("width", this.size.width);
+      layer.setAttribute("height", this.size.height);
+      layer.replaceChildren(...drawn.filter((part) => (part.tagName === "text") === isText));
+    }
   }
 
   edge(edge, most) {
@@ -91,7 +97,7 @@ export class CallPicture {
     } else if (b[0] > a[0]) {
       const bend = (b[0] - a[0]) / 2;
       path = `M${a} C${a[0] + bend},${a[1]} ${b[0] - bend},${b[1]} ${b}`;
-      middle = [b[0] - 30, b[1] - 5];
+      middle = [b[0] - 36, b[1] - 6];
     } else {
       const low = Math.max(from.y, to.y) + CARD.height + 12;
       path = `M${from.x + CARD.width / 2},${from.y + CARD.height} C${from.x + CARD.width / 2},${low + 14} ${to.x + CARD.width / 2},${low + 14} ${to.x + CARD.width / 2},${to.y + CARD.height + 6}`;
@@ -166,6 +172,50 @@ export class CallPicture {
     this.world.style.setProperty("transform", `scale(${this.scale})`);
     this.sheet.style.setProperty("width", `${this.size.width * this.scale}px`);
     this.sheet.style.setProperty("height", `${this.size.height * this.scale}px`);
+  }
+
+  /** All cards and edges as one SVG, in the colours that show. */
+  svg() {
+    const font = "Inter, system-ui, sans-serif";
+    const root = sheet(this.size.width, this.size.height, token("--canvas"), font);
+    this.copy(root, this.lines);
+    for (const node of this.data.nodes) this.drawn(root, node, this.element(node.number));
+    this.copy(root, this.marks);
+    return root;
+  }
+
+  copy(root, layer) {
+    for (const part of layer.children) {
+      const copied = part.cloneNode(true);
+      const style = getComputedStyle(part);
+      copied.removeAttribute("class");
+      for (const name of ["fill", "stroke", "stroke-dasharray", "font-size", "text-anchor", "paint-order"]) copied.setAttribute(name, style.getPropertyValue(name));
+      if (part.tagName === "text") copied.setAttribute("stroke-width", "4");
+      root.append(copied);
+    }
+  }
+
+  drawn(root, node, card) {
+    const { x, y } = this.place(node);
+    const add = (name, attributes, words) => {
+      const made = svg(name, attributes);
+      if (words !== undefined) made.textContent = clean(words);
+      group.append(made);
+      return made;
+    };
+    const group = svg("svg", { x, y, width: CARD.width, height: CARD.height, opacity: card.classList.contains("dim") ? 0.45 : 1 });
+    root.append(group);
+    const frame = { x: 0.5, y: 0.5, width: CARD.width - 1, height: CARD.height - 1, rx: 8 };
+    add("rect", { ...frame, fill: token(card.classList.contains("match") ? "--match" : "--surface") });
+    const heat = card.classList.contains("match") ? 0 : parseFloat(card.style.getPropertyValue("--heat"));
+    if (heat) add("rect", { ...frame, fill: token("--accent"), "fill-opacity": heat / 100 });
+    add("rect", { ...frame, fill: "none", stroke: token("--line-strong") });
+    add("rect", { width: 4, height: CARD.height, fill: token(node.slot ? `--svc-${node.slot}` : "--svc-none") });
+    if (node.errors) add("path", { transform: "translate(14 8) scale(0.875)", d: "M5.2 1.2h5.6l4 4v5.6l-4 4H5.2l-4-4V5.2z", fill: token("--error") });
+    add("text", { x: node.errors ? 32 : 14, y: 20, "font-size": 13, "font-weight": 600, fill: token("--ink") }, node.service.slice(0, 60));
+    add("text", { x: 14, y: 38, "font-size": 13, fill: token("--ink-2") }, node.operation.slice(0, 60));
+    const figures = [...card.querySelector(".call-figures").children].map((part) => part.textContent);
+    add("text", { x: 14, y: 55, "font-size": 11, fill: token("--ink-2") }, figures.join("   "));
   }
 
   /** The background moves the picture. */
