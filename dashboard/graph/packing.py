@@ -13,6 +13,7 @@ import sys
 from array import array
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -97,8 +98,8 @@ def unpack(
         if levels is not None and level not in levels:
             continue
         types = ["<i8"] * 6 + ["<i2", "<i8"]
-        arrays = [
-            np.frombuffer(column, kind).astype(np.int64, copy=False)
+        arrays: list[Any] = [
+            np.frombuffer(column, kind)
             for column, kind in zip(columns, types, strict=True)
         ]
         result[level] = Frame(keys, *arrays)

@@ -30,7 +30,7 @@ from dashboard.graph.groups import (
 from dashboard.graph.layout import forget_layouts, place_groups
 from dashboard.graph.names import GROUP
 from dashboard.graph.options import MINUTE_US, GraphOptions
-from dashboard.graph.tables import Table
+from dashboard.graph.tables import Table, step_of
 from dashboard.presenters.colors import slots
 from dashboard.presenters.topology_overlay import overlay_data
 from dashboard.presenters.topology_parts import (
@@ -40,10 +40,10 @@ from dashboard.presenters.topology_parts import (
     sampling_data,
     sentence,
 )
+from dashboard.reads.band import read_minutes
 from dashboard.reads.rollups import Window, forget_windows, read_window_sums
 
 MAX_BAND = 1440
-MAX_DATA = 4  # answers kept for one window
 
 
 @dataclass(slots=True)
@@ -101,8 +101,8 @@ def view_of(
     whole = window.derived.get(key)
     if whole is None:
         whole = build_graph(window.tables, key[0], self_calls=key[1])
-        window.derived[key] = whole
-    return shaped(options, window, minutes, now_us, whole, window.derived)
+        window.keep(key, whole)
+    return shaped(options, window, minutes, now_us, whole, keeps=True)
 
 
 def shaped(
@@ -111,9 +111,13 @@ def shaped(
     minutes: tuple[int, int],
     now_us: int,
     whole: nx.DiGraph,
-    derived: dict[Any, Any],
+    *,
+    keeps: bool,
 ) -> View:
-    """A whole graph filtered, focused and grouped; ``derived`` keeps what repeats."""
+    """A whole graph filtered, focused and grouped.
+
+    ``keeps``: the graph is that of the window, which keeps its closed groups.
+    """
     seconds = window_seconds(options, *minutes, now_us)
     key = (options.level, options.self_calls)
     graph = whole
@@ -130,12 +134,13 @@ def shaped(
     opened = options.open
     shown = graph
     if groups.by:
-        simple = not options.hide and not options.focus
+        simple = keeps and not options.hide and not options.focus
         closed = (*key, options.group, opened)
-        if not simple or closed not in derived:
+        shown = window.derived.get(closed) if simple else None
+        if shown is None:
             shown = quotient(graph, groups, opened, options.self_calls)
         if simple:
-            shown = derived.setdefault(closed, shown)
+            window.keep(closed, shown)
     return View(
         options=options,
         first=minutes[0],
@@ -161,14 +166,11 @@ def topology_data(options: GraphOptions) -> dict[str, Any]:
     now_us = time.time_ns() // 1_000
     view = build_view(options)
     moment = now_us // 1_000_000 if options.live else 0
-    key = (options, get_language(), moment)
-    kept: dict[str, Any] | None = view.window_sums.derived.get("data", {}).get(key)
+    key = ("data", options, get_language(), moment)
+    kept: dict[str, Any] | None = view.window_sums.derived.get(key)
     if kept is None:
         kept = view_data(view)
-        some = view.window_sums.derived.setdefault("data", {})
-        if len(some) >= MAX_DATA:
-            some.clear()
-        some[key] = kept
+        view.window_sums.keep(key, kept)
     if options.trace:  # it may have grown, whatever the window's sums say
         drawn = overlay_data(options, view.whole, view.shown_as)
         return {**kept, "overlay": drawn}
@@ -242,7 +244,9 @@ def view_data(view: View) -> dict[str, Any]:
         "updated_us": view.now_us,
         "live": options.live,
         "sentence": sentence(nodes, edges),
-        "band": band(view.window_sums.tables["service"], view.first, view.last),
+        "band": band(
+            view.window_sums.tables["service"], view.first, view.last, options.source
+        ),
         "focus": options.focus,
         "hidden": view.whole.number_of_nodes() - view.graph.number_of_nodes(),
         "overlay": None,
@@ -322,16 +326,23 @@ def _samplers(table: Table) -> list[tuple[str, str, int]]:
     return [(*table.words[n][:2], int(count[n])) for n in table.live()]  # type: ignore[misc]  # two words
 
 
-def band(services: Table, first: int, last: int) -> dict[str, list[int]]:
+def band(
+    services: Table, first: int, last: int, source: str = ""
+) -> dict[str, list[int]]:
     """Requests and failures per minute of the window, for the band below."""
+    long = step_of(first, last) > 1  # then the table holds no single minutes
     first = last - min(last - first + 1, MAX_BAND) + 1
-    every = np.ones(len(services), bool)
-    requests, failed = services.series(every, first, last)
-    return {
-        "first_minute": [first],
-        "requests": requests.tolist(),
-        "failed": failed.tolist(),
-    }
+    if not long:
+        every = np.ones(len(services), bool)
+        requests, failed = (
+            column.tolist() for column in services.series(every, first, last)
+        )
+    else:
+        found = read_minutes(first, last, source)
+        nothing = (0, 0)
+        pairs = [found.get(minute, nothing) for minute in range(first, last + 1)]
+        requests, failed = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return {"first_minute": [first], "requests": requests, "failed": failed}
 
 
 def live_data(parameters: Mapping[str, list[str]]) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import networkx as nx
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from dashboard.graph import questions
 from dashboard.graph.options import GraphOptions
 from dashboard.presenters import text
-from dashboard.presenters.topology import build_view
+from dashboard.presenters.topology import View, build_view
 from dashboard.presenters.topology_parts import label_of
 
 AT_MOST = 20
@@ -29,6 +30,17 @@ def answers(options: GraphOptions, without: str = "") -> dict[str, Any]:
     graph = view.graph
     if without and without not in graph:
         raise UnknownNode(without)
+    # Of equal sums the answers are equal, but for filters by rate in a live window.
+    key = ("answers", replace(options, find="", view="graph"), without, get_language())
+    found: dict[str, Any] | None = view.window_sums.derived.get(key)
+    if found is None or (options.live and options.hide):
+        found = _answers(view, without)
+        view.window_sums.keep(key, found)
+    return found
+
+
+def _answers(view: View, without: str) -> dict[str, Any]:
+    options, graph = view.options, view.graph
     labels = {
         name: label_of(name, node, options.level) for name, node in graph.nodes.items()
     }

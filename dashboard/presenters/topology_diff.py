@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 
 import networkx as nx
 import numpy as np
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from dashboard.graph import attributes as a
 from dashboard.graph.build import TABLES, build_graph, levels_for
@@ -47,7 +47,14 @@ class _Side:
         if options.version:
             tables = _of_version(tables, options.service, options.version)
         self.tables = tables
-        self.graph = build_graph(tables, options.level, self_calls=options.self_calls)
+        self.graph: nx.DiGraph = None
+        key = (options.level, options.self_calls)
+        if not options.version:
+            self.graph = self.window.derived.get(key)
+        if self.graph is None:
+            self.graph = build_graph(tables, key[0], self_calls=key[1])
+            if not options.version:
+                self.window.keep(key, self.graph)
         end_us = min((minutes[1] + 1) * MINUTE_US, now_us)
         self.seconds = max((end_us - minutes[0] * MINUTE_US) / 1e6, 1.0)
         self.requests = int(tables["service"].totals().count.sum())
@@ -108,7 +115,22 @@ def diff_data(options: GraphOptions) -> dict[str, Any]:
         version=options.base_version,
     )
     before = _Side(base, options.base_minutes(now_us), now_us)
-    by_time = not by_version and base.source == options.source
+    # While neither side's sums change, nor how much of them has passed, nor does this.
+    key = ("diff", options, base, get_language())
+    seconds = (round(before.seconds), round(after.seconds))
+    same = (before.window.stamp, before.minutes, seconds)
+    kept = after.window.derived.get(key)
+    if kept is None or kept[0] != same:
+        kept = (same, _compared(options, before, after, by_version, now_us))
+        after.window.keep(key, kept)
+    result: dict[str, Any] = kept[1]
+    return result
+
+
+def _compared(
+    options: GraphOptions, before: _Side, after: _Side, by_version: bool, now_us: int
+) -> dict[str, Any]:
+    by_time = not by_version and before.options.source == options.source
     found = compare(
         Sample(before.graph, before.seconds if by_time else max(before.requests, 1)),
         Sample(after.graph, after.seconds if by_time else max(after.requests, 1)),
@@ -116,7 +138,7 @@ def diff_data(options: GraphOptions) -> dict[str, Any]:
     )
     whole = union(before.graph, after.graph)
     plain = replace(options, hide="", find="", focus="")
-    view = shaped(plain, after.window, after.minutes, now_us, whole, {})
+    view = shaped(plain, after.window, after.minutes, now_us, whole, keeps=False)
     data = view_data(view)
     labels = {n: label_of(n, d, options.level) for n, d in whole.nodes(data=True)}
     mark(data, view, before.graph, after.graph, found)

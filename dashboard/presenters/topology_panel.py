@@ -17,7 +17,7 @@ from dashboard.graph.build import TABLES
 from dashboard.graph.measures import Measure, Measures
 from dashboard.graph.names import GROUP
 from dashboard.graph.options import GraphOptions
-from dashboard.graph.tables import Mask, Table, Words
+from dashboard.graph.tables import Mask, Table, Words, step_of
 from dashboard.presenters import text
 from dashboard.presenters.topology import View, build_view
 from dashboard.presenters.topology_answers import UnknownNode
@@ -41,7 +41,6 @@ from dashboard.presenters.topology_parts import (
 from dashboard.reads.examples import Example, Examples, Wanted, examples
 from dashboard.traces.terms import term
 
-MAX_STEPS = 180  # points of a series
 MAX_LINKED = 60  # trace ids in one address
 Edge = tuple[str, str]
 
@@ -247,18 +246,17 @@ def _figures(view: View, parts: list[Part]) -> tuple[dict[str, Any], Measure]:
 
 
 def _pictures(view: View, parts: list[Part]) -> dict[str, Any]:
-    step = -(-(view.last - view.first + 1) // MAX_STEPS)
-    size = (view.last - view.first) // step + 1
-    each = [
-        part.of(view).by_step(part.mask, view.first, view.last, step) for part in parts
-    ]
+    step = step_of(view.first, view.last)
+    begin = view.first // step * step
+    size = view.last // step - view.first // step + 1
+    each = [part.of(view).by_step(part.mask, view.first, view.last) for part in parts]
     steps = Measures.none(size)
     if each:
         steps = Measures.joined(each).grouped(np.tile(np.arange(size), len(each)), size)
     return {
-        "red": red_figure(steps, view.first, step),
+        "red": red_figure(steps, begin, step),
         "histogram": histogram_figure(_whole(view, parts).histogram(0)),
-        "heatmap": heatmap_figure(steps, view.first, step),
+        "heatmap": heatmap_figure(steps, begin, step),
     }
 
 

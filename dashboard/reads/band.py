@@ -44,6 +44,33 @@ def read_band(first: int, last: int, source: str = "") -> list[Point]:
 
     Minutes are put together so that about ``MAX_POINTS`` remain.
     """
+    sums = _sums(first, last, source)
+    fine = [minute for length, minute in sums if length == 1]
+    step = STEPS[-1]
+    if fine:
+        spread = max(fine) - min(fine) + 1
+        step = next((s for s in STEPS if spread <= s * MAX_POINTS), STEPS[-1])
+    points: dict[tuple[int, int], Point] = {}
+    for (length, minute), (requests, failed) in sums.items():
+        size = step if length == 1 else length
+        begin = minute - minute % size
+        point = points.setdefault((size, begin), Point(begin, size))
+        point.requests += requests
+        point.failed += failed
+    return sorted(points.values(), key=lambda point: (point.minute, point.minutes))
+
+
+def read_minutes(first: int, last: int, source: str = "") -> dict[int, tuple[int, int]]:
+    """Requests and failures by the minute at which they are booked."""
+    found: dict[int, tuple[int, int]] = {}
+    for (_length, minute), (requests, failed) in _sums(first, last, source).items():
+        before = found.get(minute, (0, 0))
+        found[minute] = (before[0] + requests, before[1] + failed)
+    return found
+
+
+def _sums(first: int, last: int, source: str) -> dict[tuple[int, int], list[int]]:
+    """Requests and failures by length in minutes and first minute."""
     sources = list(visible_sources(source).values_list("pk", flat=True))
     blocks = RollupBlock.objects.filter(
         source__in=sources, minute__gte=first, minute__lte=last, level__in=("", "graph")
@@ -64,19 +91,7 @@ def read_band(first: int, last: int, source: str = "") -> list[Point]:
         _add(sums, payload, length, first, last)
     for payload in deltas.values_list("payload", flat=True).iterator(200):
         _add(sums, payload, 1, first, last)
-    fine = [minute for length, minute in sums if length == 1]
-    step = STEPS[-1]
-    if fine:
-        spread = max(fine) - min(fine) + 1
-        step = next((s for s in STEPS if spread <= s * MAX_POINTS), STEPS[-1])
-    points: dict[tuple[int, int], Point] = {}
-    for (length, minute), (requests, failed) in sums.items():
-        size = step if length == 1 else length
-        begin = minute - minute % size
-        point = points.setdefault((size, begin), Point(begin, size))
-        point.requests += requests
-        point.failed += failed
-    return sorted(points.values(), key=lambda point: (point.minute, point.minutes))
+    return sums
 
 
 def _add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from django.db.models import Count, QuerySet, Sum
 
 from dashboard.graph.contribution import Contribution
 from dashboard.graph.packing import Frame, is_packed, unpack
-from dashboard.graph.tables import GROUP_OF, GROUPS, Adder, Table, within
+from dashboard.graph.tables import GROUP_OF, GROUPS, Adder, Table, step_of, within
 from dashboard.models import RollupBlock, RollupDelta, TraceRecord, TraceTerm
 from dashboard.reads.traces import visible_sources
 from dashboard.traces.terms import OVERFLOW, term
@@ -20,6 +20,9 @@ from dashboard.traces.terms import OVERFLOW, term
 MAX_MINUTES = 90 * 1440
 GRAPH = GROUPS["graph"]
 MAX_KEPT = 12  # windows whose sums this process keeps
+MAX_CELLS = 8_000_000  # rows and histogram cells in them, but for the newest window
+MAX_HOURS = 40  # hours whose minutes are kept put together, for long windows
+MAX_DERIVED = 24  # graphs and answers made of one window's sums
 TRIES = 4
 Stamp = tuple[int, ...]
 Query = tuple[int, int, str, frozenset[str]]
@@ -34,8 +37,21 @@ class Window:
     folded: Adder  # what was read of blocks: they change less often than deltas
     derived: dict[Any, Any] = field(default_factory=dict)  # made of the tables
 
+    def keep(self, key: Any, value: Any) -> None:
+        """Keep what was made of the sums; no more than a few such."""
+        if len(self.derived) >= MAX_DERIVED:
+            self.derived.clear()
+        self.derived[key] = value
 
+    @property
+    def cells(self) -> int:
+        """How much room it takes."""
+        return sum(len(t.rows) + len(t.rows.number) for t in self.tables.values())
+
+
+Hour = tuple[int, int, frozenset[str], Stamp]  # hour, step, levels
 _kept: OrderedDict[Query, Window] = OrderedDict()
+_hours: OrderedDict[Hour, dict[str, Frame]] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -43,6 +59,7 @@ def forget_windows() -> None:
     """Drop all that is kept."""
     with _lock:
         _kept.clear()
+        _hours.clear()
 
 
 def _stored(
@@ -92,9 +109,7 @@ def read_window_sums(
         if kept is not None and kept.stamp[: len(folded)] == folded:
             base = kept.folded
         else:
-            base = Adder()
-            for payload in blocks.values_list("payload", flat=True).iterator(200):
-                base.add(frames_of(payload, wanted))
+            base = _read_blocks(blocks, wanted, step_of(first, last))
         adder = base.copy()
         for payload in deltas.values_list("payload", flat=True).iterator(200):
             frames = frames_of(payload, wanted)
@@ -106,9 +121,43 @@ def read_window_sums(
     with _lock:
         _kept[query] = window
         _kept.move_to_end(query)
-        while len(_kept) > MAX_KEPT:
-            _kept.popitem(last=False)
+        room = sum(each.cells for each in _kept.values())
+        while len(_kept) > 1 and (len(_kept) > MAX_KEPT or room > MAX_CELLS):
+            room -= _kept.popitem(last=False)[1].cells
     return window
+
+
+def _read_blocks(
+    blocks: QuerySet[RollupBlock], levels: frozenset[str], step: int
+) -> Adder:
+    """All frames; for long windows the minutes of an hour put together by ``step``."""
+    result = Adder()
+    if step == 1:
+        for payload in blocks.values_list("payload", flat=True).iterator(200):
+            result.add(frames_of(payload, levels))
+        return result
+    hours: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for pk, minute, revision in blocks.values_list("pk", "minute", "revision"):
+        hours[minute // 60].append((pk, revision))
+    for hour, rows in sorted(hours.items()):
+        pks = [pk for pk, _ in rows]
+        stamp = (len(rows), sum(pks), sum(revision for _, revision in rows))
+        key = (hour, step, levels, stamp)
+        with _lock:
+            frames = _hours.pop(key, None)
+        if frames is None:
+            part = Adder()
+            found = RollupBlock.objects.filter(pk__in=pks)
+            for payload in found.values_list("payload", flat=True).iterator(200):
+                part.add(frames_of(payload, levels))
+            frames = part.compact(step)
+        result.add(frames)
+        if len(rows) > 2:  # else it is no more work to read it again
+            with _lock:
+                _hours[key] = frames
+                while len(_hours) > MAX_HOURS:
+                    _hours.popitem(last=False)
+    return result
 
 
 def read_tables(
