@@ -57,16 +57,16 @@ export class Dots {
     const { view } = picture;
     const k = view.scale / view.drawn;
     this.shown = 0;
-    const few = picture.data.edges.length > 150;
+    const few = picture.lines.length > 150;
     pen.lineWidth = 1.5;
     pen.fillStyle = inner;
-    for (const edge of picture.data.edges) {
-      const points = picture.curves.get(edge.id);
+    for (const edge of picture.lines) {
+      const points = picture.curves.get(edge.key);
       if (!points || !edge.rate || this.shown >= MOST || (picture.marks.loud && !picture.marks.loud(edge))) continue;
       const count = Math.min(few ? 1 : 3, Math.max(1, Math.round(Math.log10(1 + edge.rate) * 2)));
       // One turn lasts longer on a quiet edge; the phase differs from edge to edge.
       const turn = 1.4 + 4 / (1 + edge.rate);
-      const phase = (edge.id.length * 0.37 + edge.id.charCodeAt(0) * 0.11) % 1;
+      const phase = (edge.key.length * 0.37 + edge.key.charCodeAt(edge.key.length - 1) * 0.11) % 1;
       pen.strokeStyle = edge.failing ? bad : plain;
       for (let i = 0; i < count; i += 1) {
         const [px, py] = along(points, (seconds / turn + phase + i / count) % 1);

@@ -28,18 +28,18 @@ export class Looks {
     this.at = 0;
   }
 
-  /** [{edge, width, dash, color, quiet, key}] */
-  of(data, marks, detail) {
-    const busiest = Math.max(...data.edges.map((edge) => edge.rate), 1e-9);
+  /** The look of each line: {line, width, dash, color, quiet, faint, key}. */
+  of(lines, nodes, marks, detail) {
+    const busiest = Math.max(...lines.map((line) => line.rate), 1e-9);
     if (!this.busiest || Math.abs(Math.log(busiest / this.busiest)) > HOLD) this.busiest = busiest;
     const due = performance.now() - this.at > WIDTHS_MS;
     if (due) this.at = performance.now();
-    const dense = data.edges.length > data.nodes.length * 4;
-    return data.edges.map((edge) => {
-      let rate = this.rates.get(edge.id);
+    const dense = lines.length > nodes * 4;
+    return lines.map((edge) => {
+      let rate = this.rates.get(edge.key);
       if (rate === undefined || (due && Math.abs(Math.log((edge.rate || 1e-6) / (rate || 1e-6))) > HOLD)) {
         rate = edge.rate;
-        this.rates.set(edge.id, rate);
+        this.rates.set(edge.key, rate);
       }
       const width = widthOf(rate, this.busiest, WIDEST[detail]);
       const state = STATES[marks.states?.get(edge.id)];
@@ -56,7 +56,7 @@ export class Looks {
 
 /** What would be drawn: equal texts mean that nothing has to be drawn again. */
 export function signature(looks, halo) {
-  return `${halo ?? ""}\n${looks.map((look) => `${look.edge.id} ${look.key}`).join("\n")}`;
+  return `${halo ?? ""}\n${looks.map((look) => `${look.edge.key} ${look.key}`).join("\n")}`;
 }
 
 /** The end of a curve and the direction (a unit vector) in which an arrow head of a size comes there. */
@@ -100,7 +100,7 @@ export function edgeTraces(looks, curves, halo) {
   const heads = new Map();
   // Quiet ones first, so that what matters lies above them.
   for (const { edge, width, dash, color, quiet, faint, key } of [...looks].sort((a, b) => b.quiet - a.quiet || b.faint - a.faint)) {
-    const points = curves.get(edge.id);
+    const points = curves.get(edge.key);
     if (!points) continue;
     const size = (many ? 5 : 8) + width * 1.5;
     if (!lines.has(key)) lines.set(key, { width, dash, color, quiet, faint, flat: [] });
@@ -116,8 +116,8 @@ export function edgeTraces(looks, curves, halo) {
     ...plain, ...split(flat), line: { width, dash: dash === DASH ? `${Math.max(8, width * 1.8)}px,${Math.max(4, width)}px` : dash, color, simplify: false },
     opacity: quiet ? QUIET : faint ? FAINT : many && color === "var(--edge)" ? 0.4 : 1,
   }));
-  if (halo && curves.has(halo)) {
-    traces.unshift({ ...plain, ...split(curves.get(halo)), line: { width: 14, color: "var(--accent)" }, opacity: 0.3 });
+  for (const { edge } of halo ? looks.filter((look) => look.edge.id === halo && curves.has(look.edge.key)) : []) {
+    traces.unshift({ ...plain, ...split(curves.get(edge.key)), line: { width: 14, color: "var(--accent)" }, opacity: 0.3 });
   }
   for (const { color, opacity, flat } of heads.values()) {
     traces.push({ ...plain, ...split(flat), fill: "toself", fillcolor: color, line: { width: 0, color, simplify: false }, opacity });

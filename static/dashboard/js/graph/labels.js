@@ -86,7 +86,7 @@ export function remark(edge, data, marks) {
   if (marks.chosen?.edge === edge.id) return { name: "", sign: "", words: edge.rate_text, weight: 6 };
   const caller = data.byId.get(edge.caller);
   if (caller && !caller.virtual && !caller.members && caller.calls >= 5) {
-    const times = edge.calls / caller.calls;
+    const times = edge.calls / (edge.asked || caller.calls);
     if (times >= 4.5) return { name: "", sign: "", words: text("perCall", { n: Math.round(times) }), weight: 3 };
   }
   const attempts = edge.attempts / Math.max(edge.calls, 1);
@@ -113,10 +113,10 @@ export class EdgeLabels {
   }
 
   /** Most remarkable first, at most room of them, each where taken is free. */
-  show(data, layout, curves, marks, taken, room) {
+  show(data, lines, curves, marks, taken, room) {
     const found = [];
-    for (const edge of data.edges) {
-      const points = curves.get(edge.id);
+    for (const edge of lines) {
+      const points = curves.get(edge.key);
       const said = points && !(marks.loud && !marks.loud(edge)) ? remark(edge, data, marks) : null;
       if (said) found.push({ edge, points, said });
     }
@@ -135,7 +135,7 @@ export class EdgeLabels {
       }
     }
     this.placed = placed;
-    const now = placed.map(({ edge, said, box }) => `${edge.id} ${said.name} ${said.words} ${box.x} ${box.y}`).join("\n");
+    const now = placed.map(({ edge, said, box }) => `${edge.key} ${said.name} ${said.words} ${box.x} ${box.y}`).join("\n");
     if (now === this.shown) return;
     this.shown = now;
     this.root.replaceChildren(...placed.map(({ said, box, short }) => {

@@ -6,6 +6,7 @@ import { Cards, nodeSentence } from "./cards.js";
 import { circleTrace, edgeTraces, Looks, signature } from "./edges.js";
 import { EdgeLabels, MAX_NAMES, MAX_REMARKS, nameCircles, Taken } from "./labels.js";
 import { arrange, curves, grid, nearest } from "./place.js";
+import { edgeOf, strands } from "./strands.js";
 import { Tip } from "./tip.js";
 import { View } from "./view.js";
 
@@ -53,7 +54,7 @@ export class Picture {
     this.layout = null;
     this.drawn = "";
     this.cards.show({ nodes: [] }, { detail: "", boxes: new Map() }, {}, null);
-    this.labels.show({ edges: [] }, null, new Map(), {}, null, 0);
+    this.labels.show(null, [], new Map(), {}, null, 0);
     this.boxes.replaceChildren();
     this.nodesPlot.hidden = true;
     this.circled = "";
@@ -89,11 +90,12 @@ export class Picture {
       this.drawn = "";
     }
     this.cards.show(data, this.layout, marks, this.current);
-    const looks = this.looks.of(data, marks, this.layout.detail);
+    this.lines = strands(data, this.layout.detail);
+    const looks = this.looks.of(this.lines, data.nodes.length, marks, this.layout.detail);
     const now = signature(looks, marks.chosen?.edge);
     if (now !== this.drawn) {
       this.drawn = now;
-      this.curves = curves(data, this.layout);
+      this.curves = curves(this.lines, this.layout);
       this.draw(this.plot, edgeTraces(looks, this.curves, marks.chosen?.edge));
     }
     this.drawCircles();
@@ -103,7 +105,7 @@ export class Picture {
     if (this.layout.detail === "circle") {
       nameCircles(data.nodes, this.layout, this.cards.cards, (node) => node.id === marks.chosen?.node || Boolean(marks.loudNode?.(node)), MAX_NAMES * closer, taken);
     }
-    this.labels.show(data, this.layout, this.curves, marks, taken, MAX_REMARKS[this.layout.detail] * closer);
+    this.labels.show(data, this.lines, this.curves, marks, taken, MAX_REMARKS[this.layout.detail] * closer);
     this.drawGroups();
     this.listeners.forEach((listener) => listener());
   }
@@ -181,7 +183,7 @@ export class Picture {
   pick(event) {
     if (!this.curves || event.target.closest("[data-no-gesture], .service-node")) return null;
     const [x, y] = this.view.toLayer(event.clientX, event.clientY);
-    return nearest(this.curves, x, y, PICK_PX);
+    return edgeOf(nearest(this.curves, x, y, PICK_PX));
   }
 
   activate(id) {

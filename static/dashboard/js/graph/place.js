@@ -99,8 +99,15 @@ function bezier(a, b, c, d, steps) {
 }
 
 /** Where edges leave and reach each node: spread over its side in the order of the other ends. */
-function ports(data, layout) {
+function ports(lines, layout) {
   const found = new Map();
+  const sides = { caller: new Map(), callee: new Map() };
+  for (const line of lines) {
+    for (const side of ["caller", "callee"]) {
+      if (!sides[side].has(line[side])) sides[side].set(line[side], []);
+      sides[side].get(line[side]).push(line);
+    }
+  }
   const spread = (edges, side, other) => {
     const seen = edges.filter((edge) => layout.boxes.has(edge[other]) && edge.caller !== edge.callee);
     seen.sort((a, b) => layout.boxes.get(a[other]).cy - layout.boxes.get(b[other]).cy);
@@ -109,13 +116,12 @@ function ports(data, layout) {
       const span = Math.min(box.height, CARD.height) * (layout.detail === "circle" ? 0 : 0.7);
       const middle = Math.min(box.height, CARD.height) / 2;
       const gap = Math.min(12, span / Math.max(seen.length, 1));
-      found.set(`${side}\0${edge.id}`, box.y + middle + (i - (seen.length - 1) / 2) * gap);
+      const own = side === "caller" && edge.line >= 0 ? box.y + CARD.height + (edge.line + 0.5) * CARD.line : null;
+      found.set(`${side}\0${edge.key}`, own ?? box.y + middle + (i - (seen.length - 1) / 2) * gap);
     });
   };
-  for (const node of data.nodes) {
-    spread(data.out.get(node.id), "caller", "callee");
-    spread(data.in.get(node.id), "callee", "caller");
-  }
+  for (const edges of sides.caller.values()) spread(edges, "caller", "callee");
+  for (const edges of sides.callee.values()) spread(edges, "callee", "caller");
   return found;
 }
 
@@ -140,39 +146,30 @@ function chord(from, to) {
   return Float64Array.from(thin);
 }
 
-/** The version line from which an edge of one version leaves, or nothing. */
-function versionPort(edge, node, box) {
-  if (edge.pairs.length !== 1) return null;
-  const line = node.versions.findIndex((version) => version.version === edge.pairs[0].caller_version);
-  return line < 0 ? null : box.y + CARD.height + (line + 0.5) * CARD.line;
-}
-
-/** Points (x0, y0, x1, y1, …) of every edge in pixels of the layer. */
-export function curves(data, layout) {
-  const steps = data.edges.length > 150 ? 10 : 18;
-  const at = ports(data, layout);
+/** Points (x0, y0, x1, y1, …) of every line in pixels of the layer. */
+export function curves(lines, layout) {
+  const steps = lines.length > 150 ? 10 : 18;
+  const at = ports(lines.filter((line) => layout.boxes.has(line.caller) && layout.boxes.has(line.callee)), layout);
   const found = new Map();
-  for (const edge of data.edges) {
+  for (const edge of lines) {
     const from = layout.boxes.get(edge.caller);
     const to = layout.boxes.get(edge.callee);
     if (!from || !to) continue;
     if (edge.caller === edge.callee) {
       const { cx, y } = from;
-      found.set(edge.id, bezier([cx - 14, y], [cx - 40, y - 34], [cx + 40, y - 34], [cx + 14, y - 1], steps));
+      found.set(edge.key, bezier([cx - 14, y], [cx - 40, y - 34], [cx + 40, y - 34], [cx + 14, y - 1], steps));
       continue;
     }
-    if (layout.free) { found.set(edge.id, chord(from, to)); continue; }
-    const node = data.byId.get(edge.caller);
-    const line = layout.detail === "full" && node.versions.length ? versionPort(edge, node, from) : null;
-    const a = [from.x + from.width, line ?? at.get(`caller\0${edge.id}`)];
-    const b = [to.x - 2, at.get(`callee\0${edge.id}`)];
+    if (layout.free) { found.set(edge.key, chord(from, to)); continue; }
+    const a = [from.x + from.width, at.get(`caller\0${edge.key}`)];
+    const b = [to.x - 2, at.get(`callee\0${edge.key}`)];
     if (b[0] > a[0]) {
       const bend = Math.max(Math.min(40, (b[0] - a[0]) / 2), (b[0] - a[0]) * 0.5);
-      found.set(edge.id, bezier(a, [a[0] + bend, a[1]], [b[0] - bend, b[1]], b, steps));
+      found.set(edge.key, bezier(a, [a[0] + bend, a[1]], [b[0] - bend, b[1]], b, steps));
     } else {
       // Against the direction: around below both.
       const low = Math.max(from.y + from.height, to.y + to.height) + layout.step.y * 0.5;
-      found.set(edge.id, bezier([from.cx, from.y + from.height], [from.cx + 20, low], [to.cx - 20, low], [to.cx, to.y + to.height + 3], steps));
+      found.set(edge.key, bezier([from.cx, from.y + from.height], [from.cx + 20, low], [to.cx - 20, low], [to.cx, to.y + to.height + 3], steps));
     }
   }
   return found;
