@@ -91,9 +91,28 @@ def test_equal_calls_are_one_frame_that_opens_their_spans(
     assert "mode=spans" in page.url
 
 
-def test_a_find_marks_frames(page: Any, board: Any) -> None:
+def test_a_find_marks_frames_and_leads_to_them(page: Any, board: Any) -> None:
     open_view(page, board, SMALL, "flame", "&uiFind=note%3Djavascript")
     page.wait_for_selector('.flame[data-matched="2"]')
+    page.locator(".flame canvas").click(position={"x": 1_000, "y": 52})
+    page.get_by_role("button", name="Next match").click()
+    first = focused_frame(page)
+    page.get_by_role("button", name="Next match").click()
+    found = sorted((first, focused_frame(page)))
+    assert found[0].startswith("a5 <img src=x")
+    assert found[1].startswith("a7 op 7")
+
+
+def test_the_critical_path_can_be_switched_off(page: Any, board: Any) -> None:
+    open_view(page, board, SMALL, "flame")
+    painted = """() => {
+      const canvas = document.querySelector('.flame canvas');
+      const pen = canvas.getContext('2d');
+      return Array.from(pen.getImageData(2, 20, 1, 1).data);
+    }"""
+    assert page.evaluate(painted) == [20, 24, 31, 255]
+    page.get_by_role("button", name="Critical path").click()
+    assert page.evaluate(painted)[3] == 0
 
 
 def test_the_flame_graph_of_a_hundred_thousand_levels(page: Any, board: Any) -> None:

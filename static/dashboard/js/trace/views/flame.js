@@ -18,7 +18,9 @@ export async function show(container, context) {
 /** Bring the frame of a row into sight. */
 export function reveal(container, row) {
   const { view } = container;
-  view.focus(view.frameOf(row));
+  const frame = view.frameOf(row);
+  if (!view.inside(frame)) view.zoom(-1);
+  view.focus(frame);
 }
 
 /** What is seen, as SVG. */
@@ -60,6 +62,9 @@ class Flame {
   }
 
   update(context) {
+    // The critical path can be switched off for the whole page.
+    this.watch ??= new MutationObserver(() => this.draw());
+    this.watch.observe(context.page, { attributes: true, attributeFilter: ["class"] });
     const { model, state, matches } = context;
     const merged = state.mode !== "spans";
     const before = this.context && this.frames ? rowName(this.context.model, this.frames.first[this.focused]) : "";
@@ -242,6 +247,8 @@ class Flame {
     if (frame === null || frame < 0) return;
     this.focused = frame;
     this.zoom(frame);
+    // A finger does not hover.
+    if (event.pointerType === "touch") this.showTip(frame, event.offsetX, event.offsetY + ROW);
   }
 
   /** Zoom into a frame; -1 shows all. The frame that shows already leads back to all. */
