@@ -229,8 +229,10 @@ def test_the_table_is_walked_and_opened_by_keys(page: Any, board: Any) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_selector(".panel .figures")
+    page.wait_for_selector("#view-table .chosen[data-index='1']")
     assert "span=" in page.url
     page.keyboard.press("Escape")
+    assert page.locator("#view-table .chosen").count() == 0
     assert page.locator(".panel").is_hidden()
     assert page.evaluate("document.activeElement.getAttribute('role')") == "grid"
     page.keyboard.press("t")

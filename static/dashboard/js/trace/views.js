@@ -41,6 +41,8 @@ export class Views {
       if (event.target.closest("a[data-row]") && this.current !== "waterfall") this.go("waterfall");
     }, true);
     new MutationObserver(() => {
+      const entry = this.shown.get(this.current);
+      entry?.module?.mark?.(entry.container);
       if (this.app.panel.open || !this.back) return;
       if (this.back.isConnected && this.current !== "waterfall") this.back.focus({ preventScroll: true });
       this.back = null;
@@ -143,7 +145,7 @@ export class Views {
 
   openSpan(row) {
     this.back ??= document.activeElement;
-    this.app.open(row);
+    return this.app.open(row);
   }
 
   /** The matches of a find have changed: a Set of rows, or null. */

@@ -143,6 +143,7 @@ export class RowTable {
       const active = item.index === this.active && item.index >= 0;
       item.root.classList.toggle("active", active);
       const selected = this.rows.selected?.(item.index) ?? active;
+      item.root.classList.toggle("chosen", Boolean(this.rows.selected?.(item.index)));
       item.root.setAttribute("aria-selected", String(selected));
       if (active) found = item.root.id;
     }

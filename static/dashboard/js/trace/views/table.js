@@ -27,6 +27,11 @@ export async function show(container, context) {
   await container.view.update(context);
 }
 
+/** The panel shows another span, or none. */
+export function mark(container) {
+  container.view?.table.mark();
+}
+
 /** Bring a row into sight. */
 export function reveal(container, row) {
   container.view?.lead(row);
@@ -55,7 +60,7 @@ class SpanTable {
       el("div", { class: "view-tools" }, this.service, this.operation, this.text, el("label", { class: "check" }, this.failed, text("failedOnly")), this.extra, this.count, el("span", { class: "spacer" }), this.jump, this.csv),
       this.note);
     this.table = new RowTable(container, { label: text("spansTable"), columns: this.columns }, {
-      open: (index) => { if (index < this.rows.length) { this.context.openSpan(this.rows[index]); this.table.draw(); } },
+      open: (index) => { if (index < this.rows.length) this.context.openSpan(this.rows[index]).then(() => this.table.mark()); },
       sort: (key) => this.change({ order: nextOrder(readOrder(this.state.order, FALLBACK), key, this.columns) }),
       key: (event, index) => { if (event.key === "t" && index < this.rows.length) { event.preventDefault(); this.context.inWaterfall(this.rows[index]); } },
     });
@@ -88,7 +93,7 @@ class SpanTable {
       count: this.rows.length,
       order: readOrder(this.state.order, FALLBACK),
       selected,
-      mark: (index) => [selected(index) ? "chosen" : "", context.matches ? (context.matches.has(this.rows[index]) ? "match" : "dim") : ""].join(" "),
+      mark: (index) => (context.matches ? (context.matches.has(this.rows[index]) ? "match" : "dim") : ""),
       cell: (index, key) => this.cell(this.rows[index], key),
     });
   }
