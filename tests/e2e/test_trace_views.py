@@ -182,6 +182,12 @@ def test_the_table_filters_sorts_and_keeps_both_in_the_address(
     page.get_by_label("Service", exact=True).select_option("a3")
     assert count.inner_text() == "4 of 40 spans"
     assert set(cells(page, "table", 0)) == {"a3"}
+    # The root alone works at the end, so it has most of the path.
+    page.get_by_label("Service", exact=True).select_option("a0")
+    sort_by(page, "table", "Critical path")
+    assert cells(page, "table", 1)[0] == "op 0"
+    assert cells(page, "table", 4)[0] == "5.00\u202fs"
+    page.get_by_label("Service", exact=True).select_option("a3")
     sort_by(page, "table", "Operation")
     assert cells(page, "table", 1) == ["op 13", "op 23", "op 3", "op 33"]
     sort_by(page, "table", "Operation")

@@ -72,6 +72,7 @@ class Flame {
     this.state = state;
     this.merged = merged;
     this.frames = framesOf(model, merged);
+    if (!this.frames.count) return;
     this.mode.choose(state.mode ?? "");
     const rows = rowsOf(model, new Set([state.at, before].filter(Boolean)));
     this.zoomed = state.at && rows.has(state.at) ? this.frameOf(rows.get(state.at)) : -1;
@@ -102,7 +103,7 @@ class Flame {
   }
 
   draw() {
-    if (!this.frames || !this.scroller.clientHeight) return;
+    if (!this.frames?.count || !this.scroller.clientHeight) return;
     this.sheet.style.setProperty("height", `${Math.max(this.frames.levels * ROW + 8, this.scroller.clientHeight)}px`);
     this.reset.disabled = this.zoomed < 0;
     this.painter.paint(this.scene());

@@ -16,10 +16,21 @@ const columnsOf = () => [
   { key: "operation", label: text("operation"), width: "minmax(180px, 2.4fr)", narrow: "120px" },
   { key: "duration", label: text("duration"), width: "104px", narrow: "80px", number: true },
   { key: "self", label: text("selfTime"), width: "104px", narrow: "80px", number: true },
+  { key: "critical", label: text("onCritical"), width: "116px", narrow: "104px", number: true, title: text("onCriticalHelp") },
   { key: "start", label: text("start"), width: "104px", narrow: "80px", number: true },
   { key: "kind", label: text("kind"), width: "84px", narrow: "72px" },
   { key: "failed", label: text("failures"), width: "92px", number: true },
 ];
+
+/** Time of each row on the critical path, in the model's unit. */
+function criticalOf(model) {
+  if (!model.criticalTime) {
+    const { criticalRow, criticalStart, criticalEnd } = model.columns;
+    model.criticalTime = new Float64Array(model.count);
+    criticalRow.forEach((row, i) => { model.criticalTime[row] += criticalEnd[i] - criticalStart[i]; });
+  }
+  return model.criticalTime;
+}
 
 /** Show the table, or show it again after a change. */
 export async function show(container, context) {
@@ -209,6 +220,7 @@ class SpanTable {
       start: (row) => model.start[row],
       duration: (row) => columns.duration[row],
       self: (row) => columns.self[row],
+      critical: (row) => criticalOf(model)[row],
       failed: (row) => (model.failed(row) ? 1 : 0),
     }[key] ?? ((row) => model.start[row]);
     const by = new Float64Array(model.count);
@@ -226,6 +238,7 @@ class SpanTable {
       case "start": return model.start[row] ? `+${known(model.start[row], model.unit)}` : "0";
       case "duration": return known(columns.duration[row], model.unit);
       case "self": return known(columns.self[row], model.unit);
+      case "critical": { const time = criticalOf(model)[row]; return time ? known(time, model.unit) : "–"; }
       default: return model.failed(row) ? el("span", { class: "failed", text: text("failed") }) : "";
     }
   }
