@@ -89,7 +89,8 @@ export class Cards {
         fill(card, node, detail, state);
       }
       this.dress(card, node, boxes.get(node.id), marks, state);
-      card.tabIndex = node.id === current ? 0 : -1;
+      const stop = node.id === current ? 0 : -1;
+      if (card.tabIndex !== stop) card.tabIndex = stop;
     }
     for (const [id, card] of gone) { card.remove(); this.cards.delete(id); this.drawn.delete(id); }
   }

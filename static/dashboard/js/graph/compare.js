@@ -85,6 +85,8 @@ export class CompareMenu {
         address.go({ ...usual, service, base_version: before, version: after });
       } else address.go({ ...usual, base: chosen.dataset.base ?? null, base_source: chosen.dataset.baseSource ?? null });
     });
+    // The list opens towards where there is room.
+    menu.addEventListener("toggle", () => menu.classList.toggle("to-left", menu.getBoundingClientRect().left + 300 > innerWidth));
     menu.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !menu.open) return;
       event.stopPropagation();

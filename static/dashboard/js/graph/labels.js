@@ -68,7 +68,8 @@ export function nameCircles(nodes, layout, cards, first, room, taken) {
     let side = null;
     if (shown < room || first(node)) side = SIDES.find((one) => taken.free(beside(box, one, width, 14))) ?? null;
     if (side) { taken.add(beside(box, side, width, 14)); shown += 1; }
-    card.dataset.label = side ?? "hidden";
+    const now = side ?? "hidden";
+    if (card.dataset.label !== now) card.dataset.label = now;
   }
   return shown;
 }

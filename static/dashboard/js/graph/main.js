@@ -20,6 +20,7 @@ import { Replay } from "./replay.js";
 import { twins } from "./table.js";
 
 const FRESH_MS = 60_000;
+const FRAME_US = 6 * 3600 * 1e6;
 const narrow = matchMedia("(max-width: 767px)");
 const page = document.querySelector("[data-graph]");
 const stage = page.querySelector("[data-stage]");
@@ -211,19 +212,18 @@ function refresh({ fit = false, reveal = false } = {}) {
   replay.show();
 }
 
-/** Places of the whole stored window, so that nothing moves while time does. */
-async function framed(query) {
-  const all = new URLSearchParams(query);
-  for (const name of ["at", "lookback", "start", "end"]) all.delete(name);
+/** Places of the six hours around a moment, so that nothing moves while time does. */
+async function framed(at) {
+  const all = new URLSearchParams(address.query());
+  for (const name of ["at", "lookback"]) all.delete(name);
+  all.set("start", Math.floor(at / FRAME_US) * FRAME_US);
+  all.set("end", (Math.floor(at / FRAME_US) + 1) * FRAME_US);
   const wanted = String(all);
   if (frame?.query === wanted) return frame;
-  if (!replay.now.start_us.length) return null;
-  all.set("start", replay.first);
-  all.set("end", replay.end);
-  const response = await fetch(`${document.body.dataset.base}graph.json?${all}`, { credentials: "same-origin" });
+  const response = await fetch(`${document.body.dataset.base}graph.json?${wanted}`, { credentials: "same-origin" });
   if (!response.ok) return null;
   const { nodes } = await response.json();
-  frame = { query: wanted, nodes: nodes.map((node) => ({ ...node, id: node.id ?? node.service })), places: new Map(nodes.map((node) => [node.id ?? node.service, node])) };
+  frame = { query: wanted, nodes, places: new Map(nodes.map((node) => [node.id, node])) };
   return frame;
 }
 
@@ -242,12 +242,11 @@ async function load(request = address.request()) {
   try {
     const response = await fetch(`${document.body.dataset.base}${request}`, { credentials: "same-origin" });
     let answer = await response.json();
-    const places = answer.at_us ? await framed(address.query()) : null;
+    const places = answer.at_us ? await framed(answer.at_us) : null;
     if (turn !== loads) return;
     if (!response.ok) {
-      const words = [answer.error, answer.hint].filter(Boolean).join(" ");
-      if (["find", "hide"].includes(answer.parameter)) find.tell(words);
-      else tell(words);
+      if (["find", "hide"].includes(answer.parameter)) find.tell(answer.error);
+      else tell(answer.error);
       return;
     }
     tell("");
@@ -269,7 +268,7 @@ async function load(request = address.request()) {
   }
 }
 
-/** Keep every node where the whole window's layout has it. */
+/** Keep every node where the layout of the hours around has it. */
 function hold({ nodes, places }) {
   for (const node of data.nodes) {
     const place = places.get(node.id);

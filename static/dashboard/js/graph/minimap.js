@@ -32,6 +32,7 @@ export class Minimap {
     const pen = canvas.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
+    canvas.classList.toggle("in-the-way", this.inTheWay());
     const { k } = this;
     const { view, layout, data } = picture;
     pen.translate(4, 4);
@@ -50,6 +51,18 @@ export class Minimap {
     const right = Math.min(canvas.clientWidth - 5, ((picture.stage.clientWidth - view.x) / scale) * k);
     const bottom = Math.min(canvas.clientHeight - 5, ((picture.stage.clientHeight - view.y) / scale) * k);
     pen.strokeRect(x, y, Math.max(4, right - x), Math.max(4, bottom - y));
+  }
+
+  /** Whether the map only covers a node: all is in sight without it. */
+  inTheWay() {
+    const { view, layout, stage } = this.picture;
+    const k = view.scale / view.drawn;
+    const { clientWidth: width, clientHeight: height } = stage;
+    if (view.x < -1 || view.y < -1 || view.x + layout.width * k > width + 1 || view.y + layout.height * k > height + 1) return false;
+    const own = this.canvas.getBoundingClientRect();
+    const at = stage.getBoundingClientRect();
+    const [left, top] = [own.left - at.left, own.top - at.top];
+    return [...layout.boxes.values()].some((box) => (box.x + box.width) * k + view.x > left && box.x * k + view.x < left + own.width && (box.y + box.height) * k + view.y > top);
   }
 
   go(event) {
