@@ -11,6 +11,8 @@ from urllib.parse import parse_qs
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.utils import translation
 
 from dashboard.live.events import SOURCES, TRACES, trace_group
 from dashboard.presenters import results, sources, topology
@@ -20,6 +22,16 @@ log = logging.getLogger(__name__)
 PACE_S = 0.25
 GRAPH_PACE_S = 1.0
 MAX_PENDING = 2_000
+
+
+def page_language(parameters: dict[str, list[str]]) -> str:
+    """The language that a page says it is in, taken out of its parameters."""
+    for code in parameters.pop("lang", []):
+        try:
+            return translation.get_supported_language_variant(code[:40])
+        except LookupError:
+            continue
+    return settings.LANGUAGE_CODE
 
 
 class LiveConsumer(AsyncWebsocketConsumer):
@@ -42,6 +54,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self.wake = asyncio.Event()
         raw = self.scope.get("query_string", b"").decode("utf-8", "replace")
         self.parameters = parse_qs(raw, keep_blank_values=True)
+        self.language = page_language(self.parameters)
         self.joined = list(self.topics())
         for group in self.joined:
             await self.channel_layer.group_add(group, self.channel_name)
@@ -92,7 +105,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
             await self.close(code=1011)
 
     async def _call(self, function: Any, *args: Any) -> dict[str, Any] | None:
-        found = await sync_to_async(function, thread_sensitive=False)(*args)
+        def speak() -> dict[str, Any] | None:
+            with translation.override(self.language):
+                told: dict[str, Any] | None = function(*args)
+                return told
+
+        found = await sync_to_async(speak, thread_sensitive=False)()
         return found if found is None else dict(found)
 
     async def _tell(self, kind: str, content: dict[str, Any] | None) -> None:

@@ -80,7 +80,9 @@ def _read(request: HttpRequest, *more: str) -> tuple[GraphOptions, JsonResponse 
     options, problems, unknown = GraphOptions.read(parameters)
     words = [problem_text(p) for p in problems]
     words += [
-        f"There is no parameter “{name}”." for name in unknown if name not in more
+        _("There is no parameter “%(name)s”.") % {"name": name}
+        for name in unknown
+        if name not in more
     ]
     if not words:
         return options, None
@@ -114,7 +116,7 @@ def questions(request: HttpRequest) -> HttpResponse:
     try:
         return JsonResponse(answers(options, request.GET.get("without", "")))
     except UnknownNode as unknown:
-        return _refusal(f"The window has no node “{unknown}”.", 404)
+        return _refusal(_("The window has no node “%(id)s”.") % {"id": unknown}, 404)
 
 
 @require_safe
@@ -126,7 +128,7 @@ def edge(request: HttpRequest) -> HttpResponse:
     try:
         return JsonResponse(edge_panel(options, options.caller, options.callee))
     except UnknownNode as unknown:
-        return _refusal(f"The window has no edge “{unknown}”.", 404)
+        return _refusal(_("The window has no edge “%(id)s”.") % {"id": unknown}, 404)
 
 
 @require_safe
@@ -139,7 +141,7 @@ def node(request: HttpRequest) -> HttpResponse:
     try:
         return JsonResponse(node_panel(options, name))
     except UnknownNode as unknown:
-        return _refusal(f"The window has no node “{unknown}”.", 404)
+        return _refusal(_("The window has no node “%(id)s”.") % {"id": unknown}, 404)
 
 
 @require_safe
@@ -159,8 +161,10 @@ def diff(request: HttpRequest) -> HttpResponse:
         return JsonResponse(diff_data(options))
     except NothingToCompare:
         return _refusal(
-            "Say what to compare with: base=previous, hour, day or week; base_start; "
-            "base_source; or service with version and base_version."
+            _(
+                "Say what to compare with: base=previous, hour, day or week; "
+                "base_start; base_source; or service with version and base_version."
+            )
         )
 
 
@@ -173,9 +177,9 @@ def paths(request: HttpRequest) -> HttpResponse:
     operation = request.GET.get("operation", "")
     by = request.GET.get("by", "") or ("operation" if operation else "service")
     if by not in ("service", "operation"):
-        return _refusal("by is service or operation.")
+        return _refusal(_("The parameter by is service or operation."))
     if not options.service:
-        return _refusal("Say the service: service=NAME.")
+        return _refusal(_("Name the service: service=NAME."))
     return JsonResponse(paths_data(options, options.service, operation, by))
 
 

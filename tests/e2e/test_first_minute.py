@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import httpx
@@ -57,6 +58,29 @@ def test_the_demo_is_on_screen_and_goes_on_by_itself(
     page.wait_for_selector("a.trace-row")
     assert "callee=mysql" in page.url
     assert not faults
+    context.close()
+
+
+@pytest.mark.browser
+def test_live_texts_are_in_the_language_of_the_page(
+    browser: Any, spanboard: Any
+) -> None:
+    board = spanboard()
+    until(lambda: 'href="/trace/' in httpx.get(board.url).text, "a first trace", 20)
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(board.url)
+    page.wait_for_selector('[data-live-badge][data-state="live"]')
+    first = page.locator("a.trace-row").first.get_attribute("href")
+    page.wait_for_selector(
+        f'a.trace-row:first-child:not([href="{first}"])', timeout=20_000
+    )
+    assert "个 span" in page.locator("a.trace-row").first.inner_text()
+    with page.expect_websocket() as opened:
+        page.goto(f"{board.url}/graph")
+    with opened.value.expect_event("framereceived") as frame:
+        pass
+    assert "个服务" in json.loads(frame.value)["sentence"]["traffic"]
     context.close()
 
 

@@ -430,5 +430,5 @@ def test_all_paths_through_a_service(client: Client, filled: None) -> None:
     }
     assert {(e["caller"], e["calls"]) for e in data["edges"]} >= {("web::op-01", 10)}
     assert get(client, "/graph/paths.json?service=shop&operation=no")["paths"] == []
-    assert get(client, "/graph/paths.json", 400)["error"].startswith("Say the service")
+    assert get(client, "/graph/paths.json", 400)["error"].startswith("Name the service")
     assert get(client, "/graph/paths.json?service=shop&by=x", 400)

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client, override_settings
 
+from dashboard.live.consumers import page_language
 from dashboard.presenters import text
 from tests.peers.need import need
 from tests.peers.running import ROOT
@@ -83,6 +84,23 @@ def test_no_text_of_the_project_is_forgotten(
 def test_sentences_within_sentences_lose_either_full_stop() -> None:
     assert text.without_stop("All retries failed.") == "All retries failed"
     assert text.without_stop("所有重试都失败了。") == "所有重试都失败了"
+
+
+@pytest.mark.parametrize(
+    ("given", "language"),
+    [
+        (["zh-hans"], "zh-hans"),
+        (["zh-CN"], "zh-hans"),
+        (["tlh", "zh-hans"], "zh-hans"),
+        (["x" * 600], "en"),
+        (["\0"], "en"),
+        ([], "en"),
+    ],
+)
+def test_a_live_page_names_its_language(given: list[str], language: str) -> None:
+    parameters = {"lang": given, "service": ["reviews"]}
+    assert page_language(parameters) == language
+    assert parameters == {"service": ["reviews"]}
 
 
 @pytest.mark.django_db

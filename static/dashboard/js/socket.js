@@ -37,6 +37,7 @@ export function connect(path, { onReset, onDiff }) {
   const address = () => {
     const url = new URL(document.body.dataset.base + path, location.href);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    url.searchParams.set("lang", document.documentElement.lang);
     return url;
   };
 
