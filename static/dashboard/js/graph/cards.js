@@ -90,7 +90,7 @@ export class Cards {
       }
       this.dress(card, node, boxes.get(node.id), marks, state);
       const stop = node.id === current ? 0 : -1;
-      if (card.tabIndex !== stop) card.tabIndex = stop;
+      if (card.getAttribute("tabindex") !== String(stop)) card.tabIndex = stop;
     }
     for (const [id, card] of gone) { card.remove(); this.cards.delete(id); this.drawn.delete(id); }
   }

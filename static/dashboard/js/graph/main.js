@@ -34,10 +34,11 @@ let lit = null;
 let litPath = true;
 
 const address = new Address((before, after, back) => {
-  if (address.request() !== loaded) load();
+  if (address.request() !== asked) load();
   else refresh({ reveal: back });
 });
-let loaded = address.request();
+// What was asked for last, answered or not: an answer to anything else is late.
+let asked = address.request();
 
 const picture = new Picture(page, { choose, open: openGroup, moved: () => minimap.later() });
 const minimap = new Minimap(page.querySelector("[data-minimap]"), picture);
@@ -238,6 +239,7 @@ function tell(problem) {
 async function load(request = address.request()) {
   loads += 1;
   const turn = loads;
+  asked = request;
   stage.setAttribute("aria-busy", "true");
   try {
     const response = await fetch(`${document.body.dataset.base}${request}`, { credentials: "same-origin" });
@@ -251,7 +253,6 @@ async function load(request = address.request()) {
     }
     tell("");
     find.tell("");
-    loaded = request;
     lit = null;
     if (answer.changes) answer = compared(answer);
     else if (answer.paths) answer = pathData(answer, data);
@@ -348,5 +349,5 @@ listen();
 if (address.get("uiFind") && !address.get("find")) find.preset(address.get("uiFind"));
 refresh({ fit: true, reveal: true });
 replay.load().then(() => { if (address.get("at")) load(); });
-if (loaded.startsWith("graph.json")) follow();
+if (asked.startsWith("graph.json")) follow();
 else load();
