@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+from bisect import bisect_right, insort
 from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from functools import lru_cache
@@ -13,18 +13,13 @@ import numpy as np
 
 from dashboard.graph.groups import Shape
 
-log = logging.getLogger(__name__)
-try:
-    import fast_sugiyama
-except ImportError:  # no wheel for this machine: the plain layering below serves
-    fast_sugiyama = None
 Positions = dict[str, tuple[float, float]]  # column and row
 Sizes = Mapping[str, tuple[float, float]]  # columns and rows that a node takes
 ONE = (1.0, 1.0)
 GAP = 0.4  # rows between parts that are not connected
-QUICK_ABOVE = 120  # nodes; with more the layouter leaves its slowest step out
-PLAIN_ABOVE = 500  # edges; with more its order is no better than the plain one
-SWEEPS = 8
+SWEEPS = 12
+LINE, LINE_LUMP = 10, 4  # columns that are no line yet, however few the nodes
+MAX_WAYPOINTS = 4_000  # with more, long calls do not push others aside
 KEEP_SHARE = 0.7  # of the nodes must stay in their columns to keep a picture
 _remembered: OrderedDict[Hashable, Positions] = OrderedDict()
 _lock = Lock()
@@ -119,17 +114,8 @@ def columns_of(shape: Shape) -> Parts:
 
 
 def _layers(graph: nx.DiGraph) -> tuple[tuple[str, ...], ...]:
-    order = _sugiyama(graph)
     column = _columns(graph)
-    layers: dict[int, list[str]] = defaultdict(list)
-    for name in sorted(graph.nodes):
-        layers[column[name]].append(name)
-    found = [layers[number] for number in sorted(layers)]
-    if order:
-        for layer in found:
-            layer.sort(key=lambda name: (order.get(name, 0.0), name))
-    else:
-        found = _barycentres(graph, found)
+    found = _Ordering(graph, column).layers()
     return tuple(tuple(layer) for layer in found)
 
 
@@ -149,7 +135,9 @@ def _columns(graph: nx.DiGraph) -> dict[str, int]:
             if (other, name) not in back
         ]
         found[name] = max(above, default=0)
-    if max(found.values()) < max(10, 2 * len(found) ** 0.5):
+    # Without circles a long line may be what there is; in a lump it never is.
+    least = LINE_LUMP if back else LINE
+    if max(found.values()) < max(least, 2 * len(found) ** 0.5):
         return found
     return _levels(graph)
 
@@ -208,40 +196,91 @@ def _levels(graph: nx.DiGraph) -> dict[str, int]:
     return {name: used[int(whole[n])] for name, n in number.items()}
 
 
-def _sugiyama(graph: nx.DiGraph) -> dict[str, float]:
-    """Order across the columns by the Rust layouter, or nothing."""
-    edges = graph.number_of_edges()
-    if fast_sugiyama is None or not 0 < edges <= PLAIN_ABOVE:
-        return {}
-    quick = graph.number_of_nodes() > QUICK_ABOVE
-    options = (
-        {"crossing_minimization": "barycenter", "transpose": False} if quick else {}
-    )
-    try:
-        found = fast_sugiyama.from_edges(sorted(graph.edges), **options).to_dict()
-        return {name: float(x) for name, (x, _) in found.items()}
-    except Exception:  # a foreign extension; any fault of it must not cost the page
-        log.warning("fast-sugiyama failed; the plain layering is used", exc_info=True)
-        return {}
+Point = str | tuple[str, str, int]  # a node, or where a call passes a column
 
 
-def _barycentres(graph: nx.DiGraph, layers: list[list[str]]) -> list[list[str]]:
-    """Sweeps of the barycentre rule, to the right and back."""
-    layers = [list(layer) for layer in layers]
-    at = {name: i - len(layer) / 2 for layer in layers for i, name in enumerate(layer)}
-    for sweep in range(SWEEPS):
-        near = graph.pred if sweep % 2 == 0 else graph.succ
-        for layer in layers if sweep % 2 == 0 else reversed(layers):
-            middle = {
-                name: sum(at[other] for other in near[name]) / len(near[name])
-                if near[name]
-                else at[name]
-                for name in layer
-            }
-            layer.sort(key=lambda name: (middle[name], name))
-            for i, name in enumerate(layer):
-                at[name] = i - len(layer) / 2
-    return layers
+class _Ordering:
+    """The order in each column that crosses least, by sweeps of the barycentre rule.
+
+    A call over several columns passes each at a waypoint, which takes room as a node
+    does, so that the call does not run through others. The same graph always gets
+    the same order (a foreign layouter did not: its hash tables are seeded anew).
+    """
+
+    def __init__(self, graph: nx.DiGraph, column: dict[str, int]):
+        columns: dict[int, list[Point]] = defaultdict(list)
+        for name in sorted(graph):
+            columns[column[name]].append(name)
+        self.before: dict[Point, list[Point]] = defaultdict(list)
+        self.after: dict[Point, list[Point]] = defaultdict(list)
+        calls = []
+        for caller, callee in sorted(graph.edges):
+            left, right = sorted((caller, callee), key=column.__getitem__)
+            if column[left] != column[right]:
+                calls.append((left, right))
+        length = sum(column[right] - column[left] - 1 for left, right in calls)
+        self.passes = length <= MAX_WAYPOINTS
+        for left, right in dict.fromkeys(calls):
+            at: Point = left
+            for number in range(column[left] + 1, column[right]):
+                if not self.passes:
+                    break
+                waypoint = (left, right, number)
+                columns[number].append(waypoint)
+                self._connect(at, waypoint)
+                at = waypoint
+            self._connect(at, right)
+        self.columns = [columns[number] for number in sorted(columns)]
+        self.at: dict[Point, float] = {}
+        for layer in self.columns:
+            self._number(layer)
+
+    def _connect(self, left: Point, right: Point) -> None:
+        self.after[left].append(right)
+        self.before[right].append(left)
+
+    def _number(self, layer: list[Point]) -> None:
+        for place, point in enumerate(layer):
+            self.at[point] = place - len(layer) / 2
+
+    def layers(self) -> list[list[str]]:
+        """Names column by column, after the sweep that crossed least."""
+        best = self._crossings()
+        kept = [list(layer) for layer in self.columns]
+        for sweep in range(SWEEPS):
+            rightwards = sweep % 2 == 0
+            near = self.before if rightwards else self.after
+            for layer in self.columns if rightwards else reversed(self.columns):
+                middle = {point: self._middle(point, near) for point in layer}
+                layer.sort(key=middle.__getitem__)
+                self._number(layer)
+            found = self._crossings()
+            if found < best or not self.passes:
+                best, kept = found, [list(layer) for layer in self.columns]
+        return [[p for p in layer if isinstance(p, str)] for layer in kept]
+
+    def _middle(
+        self, point: Point, near: Mapping[Point, list[Point]]
+    ) -> tuple[float, float]:
+        others = near.get(point)
+        own = self.at[point]
+        if not others:
+            return own, own
+        return sum(self.at[other] for other in others) / len(others), own
+
+    def _crossings(self) -> int:
+        """Crossings between neighbouring columns; only where calls have waypoints."""
+        total = 0
+        if not self.passes:
+            return total
+        for layer in self.columns[:-1]:
+            seen: list[float] = []
+            for point in layer:
+                ends = sorted(self.at[other] for other in self.after.get(point, ()))
+                total += sum(len(seen) - bisect_right(seen, end) for end in ends)
+                for end in ends:
+                    insort(seen, end)
+        return total
 
 
 def _adapt(before: Positions, columns: Parts, shape: Shape) -> Positions | None:

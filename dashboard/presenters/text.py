@@ -41,7 +41,7 @@ def rate(value: float) -> str:
         return f"{value:.0f}/s"
     if value >= 0.1 or value == 0:
         return f"{value:.1f}/s"
-    return f"{value * 60:.1f}/min"
+    return f"{value * 60:.1f}/min" if value * 60 >= 0.1 else "< 0.1/min"
 
 
 def moment(at_us: int) -> str:

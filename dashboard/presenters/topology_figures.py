@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.graph.histogram import BUCKETS, bounds_ns
 from dashboard.graph.measures import Measures
+from dashboard.presenters import text
 
 FINE = 2  # buckets put together in pictures: a quarter of a doubling each
 QUIET_AXIS = {
@@ -20,6 +22,7 @@ QUIET_AXIS = {
     "fixedrange": True,
     "gridcolor": "var(--grid)",
 }
+MAX_TICKS = 4
 Figure = dict[str, Any]
 
 
@@ -99,6 +102,23 @@ def _edges_ms(low: int, high: int) -> list[float]:
     ]
 
 
+def _log_ticks(edges: list[float]) -> dict[str, Any]:
+    """Few ticks of a log axis in ms, at round numbers."""
+    low, high = edges[0], edges[-1]
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for leading in ((1, 2, 5), (1, 3), (1,)):
+        values = [n * 10.0**power for power in powers for n in leading]
+        inside = [value for value in values if low <= value <= high]
+        if len(inside) <= MAX_TICKS:
+            break
+    step = max(1, -(-len(inside) // MAX_TICKS))
+    inside = inside[::step] or [low]
+    return {
+        "tickvals": inside,
+        "ticktext": [text.duration_us(round(value * 1_000)) for value in inside],
+    }
+
+
 def histogram_figure(histogram: dict[int, int]) -> Figure:
     """How often each latency was seen, on a log axis."""
     wide: dict[int, int] = {}
@@ -125,7 +145,7 @@ def histogram_figure(histogram: dict[int, int]) -> Figure:
         "layout": {
             "bargap": 0,
             "dragmode": False,
-            "xaxis": {"type": "log", "ticksuffix": " ms", "nticks": 6, "tickangle": 0},
+            "xaxis": {"type": "log", "tickangle": 0, **_log_ticks(edges)},
             "yaxis": {"nticks": 3, "rangemode": "tozero"},
         },
     }
@@ -156,6 +176,6 @@ def heatmap_figure(steps: Measures, first: int, step: int) -> Figure:
         "layout": {
             "dragmode": False,
             "xaxis": {"type": "date", "nticks": 5, "tickangle": 0},
-            "yaxis": {"type": "log", "ticksuffix": " ms", "nticks": 5},
+            "yaxis": {"type": "log", **_log_ticks(_edges_ms(low, high))},
         },
     }

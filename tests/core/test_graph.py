@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -342,3 +345,34 @@ def test_options_read_back_as_they_were_written(level: str) -> None:
     )
     again, problems, unknown = GraphOptions.read(parse_qs(options.to_query_string()))
     assert (again, problems, unknown) == (options, [], [])
+
+
+def test_a_lump_of_circles_becomes_a_block_not_a_line() -> None:
+    nodes = tuple(f"g{n:02}" for n in range(12))
+    edges = tuple((one, other) for one in nodes for other in nodes if one != other)
+    found = place((nodes, edges))
+    assert len(set(found.values())) == 12
+    assert len({x for x, _ in found.values()}) <= 4
+
+
+def test_another_process_makes_the_same_picture() -> None:
+    program = (
+        "import random\n"
+        "from dashboard.graph.layout import place\n"
+        "rng = random.Random(3)\n"
+        "edges = {tuple(sorted(rng.sample(range(50), 2))) for _ in range(90)}\n"
+        "edges = tuple(sorted((f's{a:02}', f's{b:02}') for a, b in edges))\n"
+        "nodes = tuple(f's{n:02}' for n in range(50))\n"
+        "print(sorted(place((nodes, edges)).items()))\n"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
