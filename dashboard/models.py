@@ -113,14 +113,15 @@ class Vocabulary(models.Model):
     source = models.ForeignKey(Source, on_delete=models.CASCADE)
     service = models.CharField(max_length=255)
     operation = models.CharField(max_length=255)
+    kind = models.PositiveSmallIntegerField(default=0)  # OTLP's number
     seen_at = models.DateTimeField()
 
     class Meta:
-        """Each pair once a source."""
+        """Each once a source."""
 
         constraints = [
             models.UniqueConstraint(
-                fields=["source", "service", "operation"], name="one_word"
+                fields=["source", "service", "operation", "kind"], name="one_word"
             )
         ]
 

@@ -16,7 +16,7 @@ from dashboard.views import (
     trace_exports,
     trace_views,
 )
-from dashboard.views.api import otlp
+from dashboard.views.api import jaeger_v1, jaeger_v3, otlp
 
 app_name = "dashboard"
 search_urls = [
@@ -102,11 +102,35 @@ source_urls = [
     path("sources/<int:source_id>/switch", sources.switch, name="source-switch"),
     path("sources/<int:source_id>/remove", sources.remove, name="source-remove"),
 ]
+jaeger_urls = [
+    path("api/services", jaeger_v1.services, name="v1-services"),
+    path(
+        "api/services/<path:service>/operations",
+        jaeger_v1.service_operations,
+        name="v1-service-operations",
+    ),
+    path("api/operations", jaeger_v1.operations, name="v1-operations"),
+    path("api/traces", jaeger_v1.traces, name="v1-traces"),
+    path("api/traces/<str:trace_id>", jaeger_v1.trace, name="v1-trace"),
+    path("api/v3/services", jaeger_v3.services, name="v3-services"),
+    path("api/v3/operations", jaeger_v3.operations, name="v3-operations"),
+    path("api/v3/traces", jaeger_v3.traces, name="v3-traces"),
+    path("api/v3/traces/<str:trace_id>", jaeger_v3.trace, name="v3-trace"),
+    path(
+        "api/v3/trace-summaries", jaeger_v3.trace_summaries, name="v3-trace-summaries"
+    ),
+]
 machine_urls = [
     path("v1/traces", otlp.receive, name="otlp"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
 urlpatterns = (
-    search_urls + trace_urls + graph_urls + share_urls + source_urls + machine_urls
+    search_urls
+    + trace_urls
+    + graph_urls
+    + share_urls
+    + source_urls
+    + jaeger_urls
+    + machine_urls
 )

@@ -227,7 +227,7 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
     delta = Contribution()
     overlaps: dict[int, Contribution] = defaultdict(Contribution)
     create, terms = [], []
-    words: set[tuple[str, str]] = set()
+    words: set[tuple[str, str, int]] = set()
     for prepared in ready:
         present = siblings.get(prepared.key, [])
         mine = next((r for r in present if r.source_id == source.pk), None)
@@ -264,11 +264,11 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
     _insert_terms(terms)
     Vocabulary.objects.bulk_create(
         [
-            Vocabulary(source=source, service=s, operation=o, seen_at=now)
-            for s, o in sorted(words)
+            Vocabulary(source=source, service=s, operation=o, kind=k, seen_at=now)
+            for s, o, k in sorted(words)
         ],
         update_conflicts=True,
-        unique_fields=["source", "service", "operation"],
+        unique_fields=["source", "service", "operation", "kind"],
         update_fields=["seen_at"],
     )
     write_delta(source.pk, delta)
@@ -370,11 +370,12 @@ def _insert_terms(terms: list[tuple[int, int, int]]) -> None:
             cursor.execute(into + values, [value for row in rows for value in row])
 
 
-def _words(trace: Trace) -> set[tuple[str, str]]:
-    pairs = set(zip(trace.service.tolist(), trace.operation.tolist(), strict=True))
+def _words(trace: Trace) -> set[tuple[str, str, int]]:
+    columns = (trace.service, trace.operation, trace.kind)
+    found = set(zip(*(column.tolist() for column in columns), strict=True))
     return {
-        (trace.services[s][:255], trace.operations[o][:255])
-        for s, o in list(pairs)[:500]
+        (trace.services[s][:255], trace.operations[o][:255], k)
+        for s, o, k in list(found)[:500]
     }
 
 

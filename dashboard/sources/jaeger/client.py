@@ -16,6 +16,7 @@ from dashboard.traces.builder import Decoded
 from dashboard.traces.errors import (
     BadAnswer,
     BadTracePayload,
+    PayloadTooLarge,
     SourceError,
     SourceUnavailable,
     TraceNotFound,
@@ -168,6 +169,8 @@ class JaegerSource(TraceSource):
                 f"{name} refuses access (status {answer.status}). Check "
                 "SPANBOARD_JAEGER_TOKEN or SPANBOARD_JAEGER_USER."
             )
+        if answer.status == 413:  # another Spanboard's: half the window may fit
+            raise PayloadTooLarge(f"{name} answers with status 413{said}")
         if answer.status >= 400:
             raise BadAnswer(f"{name} answers with status {answer.status}{said}")
         raise SourceError(

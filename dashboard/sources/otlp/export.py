@@ -21,11 +21,12 @@ STATUS = {"OK": 1, "ERROR": 2}
 
 def to_otlp_json(traces: list[Trace]) -> bytes:
     """OTLP JSON with hex ids and 64-bit numbers as text; keeps nanoseconds."""
-    blocks = [block for trace in traces for block in _resource_spans(trace)]
+    blocks = [block for trace in traces for block in resource_spans(trace)]
     return encode({"resourceSpans": blocks})
 
 
-def _resource_spans(trace: Trace) -> list[dict[str, Any]]:
+def resource_spans(trace: Trace) -> list[dict[str, Any]]:
+    """The trace's blocks, one for each process and scope."""
     rows: dict[tuple[int, str, str], list[dict[str, Any]]] = {}
     for row in range(len(trace)):
         details = read_details(trace.details[row])
