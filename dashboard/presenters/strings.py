@@ -94,6 +94,7 @@ def trace_strings() -> dict[str, str]:
         "windowStart": _("Start of the window of time"),
         "windowEnd": _("End of the window of time"),
         "nothingShown": _("No span is left by these choices. Esc takes the text away."),
+        "inGraph": _("Service graph"),
         "httpStatus": _("HTTP status {n}"),
         "peer-database": _("calls a database"),
         "peer-queue": _("calls a queue"),

@@ -339,3 +339,11 @@ def test_paper_shows_all_rows(page: Any, board: Any) -> None:  # noqa: F811
     page.emulate_media(media="screen")
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     until(lambda: page.locator(".span-row:visible").count() < 100, "fewer rows", 5)
+
+
+def test_a_span_leads_to_its_edge_in_the_graph(page: Any, board: Any) -> None:  # noqa: F811
+    open_it(page, board, f"?span={9:016x}")
+    page.wait_for_selector(".panel .figures")
+    page.locator(".panel header a", has_text="Service graph").click()
+    page.wait_for_url("**/graph?**")
+    assert "ratings" in page.url

@@ -26,7 +26,8 @@ export function detailHead(span, actions, buttons) {
       el("span", { class: "buttons" }, ...buttons.map(([name, label, action]) => iconButton(name, label, action)))),
     el("h2", { text: span.operation }),
     el("p", { class: "small quiet" }, span.kind ? `${span.kind} · ` : "", `${text("started", { offset: span.offset })} · `,
-      el("button", { class: "mono link-button", type: "button", title: text("copyId"), text: span.span_id, on: { click: () => copy(span.span_id) } })),
+      el("button", { class: "mono link-button", type: "button", title: text("copyId"), text: span.span_id, on: { click: () => copy(span.span_id) } }),
+      ...(actions.urls.edge ? [" · ", el("a", { href: `${actions.urls.edge}?${new URLSearchParams({ trace: actions.urls.id, span: span.span_id })}`, text: text("inGraph") })] : [])),
     chain(span, actions));
 }
 
