@@ -61,12 +61,18 @@ def test_traces_of_a_real_jaeger_reach_the_screen_and_a_link_outlives_it(
     # The graph shows each edge once, as a focusable element with exact numbers.
     page.goto(f"{board.url}/graph?lookback=1h")
     page.wait_for_selector(".plot .main-svg")
-    shown = page.eval_on_selector_all(
-        ".dependency-edge",
-        "all => all.map(e => [e.dataset.caller, e.dataset.callee, Number(e.dataset.calls)])",
-    )
-    assert {(a, b): n for a, b, n in shown} == wanted
-    assert page.locator(".service-node").count() == len({n for e in wanted for n in e})
+    services = {name for edge in wanted for name in edge}
+    assert page.locator(".service-node").count() == len(services)
+    page.get_by_role("button", name="Table", exact=True).click()
+
+    def shown() -> dict[tuple[str, str], int]:
+        rows = page.eval_on_selector_all(
+            ".dependency-edge[data-calls]",
+            "all => all.map(e => [e.dataset.caller, e.dataset.callee, Number(e.dataset.calls)])",
+        )
+        return {(a, b): n for a, b, n in rows}
+
+    until(lambda: shown() == wanted, f"a row for each of {dict(wanted)}", 10)
 
     # The waterfall shows the spans that Jaeger holds, in order of the tree.
     listed = httpx.get(
