@@ -86,6 +86,14 @@ export async function freshPage(address = location.href) {
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 
+/** The JSON of an address; raises Error with what the server said is wrong. */
+export async function askJson(url) {
+  const response = await fetch(url, { credentials: "same-origin" });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
+  return answer;
+}
+
 /** The CSRF token of the page's form. */
 export function csrf() {
   return document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";

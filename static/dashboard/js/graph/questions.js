@@ -1,6 +1,6 @@
 // Questions to the graph: what stops what, cycles, the busiest and the slowest path, who is called most.
 
-import { el, icon, text } from "../dom.js";
+import { askJson, el, icon, text } from "../dom.js";
 
 const LISTED = 10;
 
@@ -21,12 +21,10 @@ export class Questions {
     if (String(query) === this.asked) return;
     this.asked = String(query);
     try {
-      const response = await fetch(`${document.body.dataset.base}graph/questions.json?${query}`, { credentials: "same-origin" });
-      if (String(query) !== this.asked) return;
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error);
-      this.fill(answer);
+      const answer = await askJson(`${document.body.dataset.base}graph/questions.json?${query}`);
+      if (String(query) === this.asked) this.fill(answer);
     } catch (problem) {
+      if (String(query) !== this.asked) return;
       this.root.replaceChildren(this.head(), el("p", { class: "part", text: text("panelFailed", { text: problem.message }) }));
     }
   }

@@ -1,16 +1,13 @@
 // Everything about one span as elements: the side panel and the inline details show it.
 
-import { copy, el, icon, text } from "../dom.js";
+import { askJson, copy, el, icon, text } from "../dom.js";
 import { distribution } from "./slowness.js";
 import { pagedTags, pagedLogs } from "./tags.js";
 
 /** The span's JSON; `version` is what the page shows. Raises Error. */
-export async function fetchDetail(urls, row, version) {
+export function fetchDetail(urls, row, version) {
   const query = version ? `?v=${version}` : "";
-  const response = await fetch(`${urls.span}${row}${query}`, { credentials: "same-origin" });
-  const found = await response.json();
-  if (!response.ok) throw new Error(found.error ?? `status ${response.status}`);
-  return found;
+  return askJson(`${urls.span}${row}${query}`);
 }
 
 const iconButton = (name, label, action) => el("button", { class: "button only quiet-button", type: "button", "aria-label": label, title: label, on: { click: action } }, icon(name));

@@ -1,15 +1,8 @@
 // Tags and logs: pages of 500, long values on demand, copying, links that are http(s).
 
-import { copy, el, icon, text, toast } from "../dom.js";
+import { askJson, copy, el, icon, text, toast } from "../dom.js";
 
 const FILTER_FROM = 8; // more tags than this get a filter
-
-async function ask(url) {
-  const response = await fetch(url, { credentials: "same-origin" });
-  const found = await response.json();
-  if (!response.ok) throw new Error(found.error ?? `status ${response.status}`);
-  return found;
-}
 
 const address = (place, path, query) => `${place.urls.span}${place.row}/${path}?${new URLSearchParams({ ...query, ...(place.version ? { v: place.version } : {}) })}`;
 
@@ -40,7 +33,7 @@ function more(place, part, from, count, add) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const found = await ask(address(place, "more", { part, from: next }));
+      const found = await askJson(address(place, "more", { part, from: next }));
       add(found.items);
       next = found.next;
       if (next) name();
@@ -110,7 +103,7 @@ function whole(place, tag, shown) {
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const found = await ask(address(place, "value", { at: tag.at, from: next }));
+      const found = await askJson(address(place, "value", { at: tag.at, from: next }));
       shown.append(found.value);
       next = found.next;
       if (next) button.textContent = left(next);

@@ -1,6 +1,6 @@
 // The trace as a graph of its operations: cards and edges, and a table of the same nodes.
 
-import { el, icon, text } from "../../dom.js";
+import { askJson, el, icon, text } from "../../dom.js";
 import { duration } from "../../format.js";
 import { callPaths } from "../paths.js";
 import { rowName } from "../state.js";
@@ -87,9 +87,7 @@ class CallGraph {
 
   async ask(url) {
     try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
+      const answer = await askJson(url);
       this.problem = "";
       return answer;
     } catch (problem) {

@@ -1,6 +1,6 @@
 // The table of logs: all events of all spans, filtered by the server, sorted here.
 
-import { el, text } from "../../dom.js";
+import { askJson, el, text } from "../../dom.js";
 import { duration } from "../../format.js";
 import { nothing, serviceCell } from "./parts.js";
 import { nextOrder, readOrder, RowTable } from "./rows.js";
@@ -79,9 +79,7 @@ class LogTable {
 
   async ask(url) {
     try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
+      const answer = await askJson(url);
       this.problem = "";
       return answer;
     } catch (problem) {

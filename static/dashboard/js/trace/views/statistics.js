@@ -1,6 +1,6 @@
 // Statistics of the spans by one key, and within each group by another.
 
-import { el, icon, text } from "../../dom.js";
+import { askJson, el, icon, text } from "../../dom.js";
 import { duration } from "../../format.js";
 import { choice, serviceCell, shareText } from "./parts.js";
 import { nextOrder, readOrder, RowTable } from "./rows.js";
@@ -78,9 +78,7 @@ class Statistics {
 
   async ask(url) {
     try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
+      const answer = await askJson(url);
       this.problem = "";
       return answer;
     } catch (problem) {

@@ -1,6 +1,6 @@
 // The table of spans: filter, sort, open; the whole trace at once, rows drawn as seen.
 
-import { el, icon, text } from "../../dom.js";
+import { askJson, el, icon, text } from "../../dom.js";
 import { known } from "../../format.js";
 import { callPaths } from "../paths.js";
 import { rowsOf } from "../state.js";
@@ -168,10 +168,7 @@ class SpanTable {
 
   async ask(url) {
     try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      const answer = await response.json();
-      if (!response.ok) throw new Error(answer.error ?? `status ${response.status}`);
-      return answer.rows;
+      return (await askJson(url)).rows;
     } catch (problem) {
       this.problem = text("findFailed", { text: problem.message });
       return [];
