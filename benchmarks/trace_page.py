@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import Any
 
 from benchmarks.make import body, jaeger_trace
 from tests.peers import browser as chromium
-from tests.peers.running import ROOT, RunningSpanboard
+from tests.peers.running import RunningSpanboard
 
 FRAME_MS = 20.0
 CLICK = """async () => {
@@ -90,14 +87,7 @@ def load(board: RunningSpanboard, trace: dict[str, Any], folder: Path) -> str:
     """Store a trace; its id."""
     path = folder / "trace.json"
     path.write_bytes(body([trace]))
-    environment = {**os.environ, "SPANBOARD_DATA_DIR": str(board.folder / "data")}
-    subprocess.run(
-        [sys.executable, "manage.py", "load", str(path)],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    board.load(path)
     return str(trace["traceID"])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 
 from tests.peers.axe import source, violations
 from tests.peers.rich import TRACE_ID, rich_file
-from tests.peers.running import ROOT, RunningSpanboard
+from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
 TRACE = f"/trace/{TRACE_ID}"
@@ -41,16 +39,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     running = RunningSpanboard("--no-demo")
     running.start()
     running.interrupt()
-    subprocess.run(
-        [sys.executable, "manage.py", "load", str(path)],
-        cwd=ROOT,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "SPANBOARD_DATA_DIR": str(running.folder / "data"),
-        },
-        check=True,
-        timeout=100,
-    )
+    running.load(path)
     running.start()
     yield running
     running.stop()

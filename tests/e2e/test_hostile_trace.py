@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.peers.running import ROOT, RunningSpanboard
+from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
 TRACE = "d" * 32
@@ -83,16 +81,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     running = RunningSpanboard("--no-demo")
     running.start()
     running.interrupt()
-    subprocess.run(
-        [sys.executable, "manage.py", "load", str(path)],
-        cwd=ROOT,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "SPANBOARD_DATA_DIR": str(running.folder / "data"),
-        },
-        check=True,
-        timeout=100,
-    )
+    running.load(path)
     running.start()
     yield running
     running.stop()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.peers.running import ROOT, RunningSpanboard
+from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=document.title='hacked'> javascript:alert(1) \u202e"
@@ -106,16 +104,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     for name, (spans, trace_id) in files.items():
         path = folder / f"{name}.json"
         jaeger_file(path, spans, trace_id)
-        subprocess.run(
-            [sys.executable, "manage.py", "load", str(path)],
-            cwd=ROOT,
-            env={
-                "PATH": "/usr/bin:/bin",
-                "SPANBOARD_DATA_DIR": str(running.folder / "data"),
-            },
-            check=True,
-            timeout=200,
-        )
+        running.load(path)
     running.start()
     yield running
     running.stop()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +10,7 @@ import pytest
 from tests.e2e.test_trace_page import page  # noqa: F401  (a page that fails on errors)
 from tests.peers.need import until
 from tests.peers.rich import TRACE_ID, rich_file
-from tests.peers.running import ROOT, RunningSpanboard
+from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
 FOLDED = 18  # rows of the trace with its 300 equal calls in one: 316 - 299 + 1 caller
@@ -26,16 +24,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     running = RunningSpanboard("--no-demo")
     running.start()
     running.interrupt()
-    subprocess.run(
-        [sys.executable, "manage.py", "load", str(path)],
-        cwd=ROOT,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "SPANBOARD_DATA_DIR": str(running.folder / "data"),
-        },
-        check=True,
-        timeout=100,
-    )
+    running.load(path)
     running.start()
     yield running
     running.stop()

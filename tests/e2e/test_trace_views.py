@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.test_trace_page import HOSTILE, jaeger_file, span, tree
-from tests.peers.running import ROOT, RunningSpanboard
+from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
 SMALL, LARGE, CHAIN, CALLS, GREAT = ("b" * 31 + n for n in "12345")
@@ -64,19 +61,6 @@ def great() -> list[dict[str, Any]]:
     return spans
 
 
-def load(running: RunningSpanboard, path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "manage.py", "load", str(path)],
-        cwd=ROOT,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "SPANBOARD_DATA_DIR": str(running.folder / "data"),
-        },
-        check=True,
-        timeout=200,
-    )
-
-
 @pytest.fixture(scope="module")
 def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     """A Spanboard with a small, a large and a deep trace."""
@@ -95,7 +79,7 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     for trace_id, spans in files.items():
         path = folder / f"{trace_id}.json"
         jaeger_file(path, spans, trace_id)
-        load(running, path)
+        running.load(path)
     running.start()
     yield running
     running.stop()

@@ -82,6 +82,20 @@ class RunningSpanboard:
         status = self.process.wait(20)
         return status, time.monotonic() - began
 
+    def load(self, *paths: Path) -> None:
+        """Store files while it stands still: ``manage.py load``."""
+        subprocess.run(
+            [sys.executable, "manage.py", "load", *map(str, paths)],
+            cwd=ROOT,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "SPANBOARD_DATA_DIR": str(self.folder / "data"),
+            },
+            stdout=subprocess.DEVNULL,
+            check=True,
+            timeout=200,
+        )
+
     def stop(self) -> None:
         """End it whatever its state, and remove its data."""
         if self.process is not None and self.process.poll() is None:
