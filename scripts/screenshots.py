@@ -26,7 +26,7 @@ def take(page: Page, base: str, folder: Path, ending: str) -> None:
     trace = page.locator(".trace-row").first.get_attribute("href")
     for name, path, ready in (
         ("search", "/", ".scatter .main-svg, .trace-row"),
-        ("graph", "/graph", ".plot .main-svg"),
+        ("graph", "/graph", ".service-node, .dependency-edge"),
         ("trace", f"{trace}", "[data-ready]"),
         ("sources", "/sources", ".source-row"),
         ("shares", "/shares", "main"),
