@@ -16,6 +16,7 @@ class Source(models.Model):
 
         JAEGER = "jaeger", _("Jaeger")
         OTLP = "otlp", _("OTLP receiver")
+        ZIPKIN = "zipkin", _("Zipkin receiver")
         UPLOAD = "upload", _("Uploads")
         DEMO = "demo", _("Demo")
 

@@ -16,7 +16,7 @@ from dashboard.views import (
     trace_exports,
     trace_views,
 )
-from dashboard.views.api import jaeger_v1, jaeger_v3, otlp
+from dashboard.views.api import jaeger_v1, jaeger_v3, otlp, zipkin
 
 app_name = "dashboard"
 search_urls = [
@@ -122,6 +122,7 @@ jaeger_urls = [
 ]
 machine_urls = [
     path("v1/traces", otlp.receive, name="otlp"),
+    path("api/v2/spans", zipkin.receive, name="zipkin"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

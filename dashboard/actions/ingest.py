@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from dashboard.actions.counters import count
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import Analysis, analyse
 from dashboard.analysis.summary import summarise
@@ -52,6 +53,7 @@ class IngestResult:
     unchanged: int = 0
     buried: int = 0  # deleted before; not stored again
     spans: int = 0
+    added_spans: int = 0  # without those that were stored before
     keys: list[str] = field(default_factory=list)
 
     def add(self, other: IngestResult) -> None:
@@ -61,6 +63,7 @@ class IngestResult:
         self.unchanged += other.unchanged
         self.buried += other.buried
         self.spans += other.spans
+        self.added_spans += other.added_spans
         self.keys += other.keys
 
 
@@ -100,6 +103,9 @@ def ingest(source: Source, traces: list[Trace], *, replace: bool) -> IngestResul
                     raise
                 log.debug("traces changed while they were merged; trying again")
         result.add(done)
+        count("ingested_traces", done.created, kind=source.kind)
+        count("grown_traces", done.grown, kind=source.kind)
+        count("ingested_spans", done.added_spans, kind=source.kind)
         _announce(source, done)
     return result
 
@@ -163,6 +169,8 @@ def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestRes
             result.created += prepared.old is None
             result.grown += prepared.old is not None
             result.spans += len(prepared.trace)
+            before = prepared.old.span_count if prepared.old else 0
+            result.added_spans += len(prepared.trace) - before
             result.keys.append(prepared.key)
     return result
 

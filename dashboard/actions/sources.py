@@ -40,6 +40,11 @@ def receiver_source(is_demo: bool = False) -> Source:
     return _named("OTLP", Source.Kind.OTLP)
 
 
+def zipkin_source() -> Source:
+    """The source that spans pushed in Zipkin's format belong to."""
+    return _named("Zipkin", Source.Kind.ZIPKIN)
+
+
 def upload_source(name: str = "Uploads") -> Source:
     """The source that uploaded files belong to."""
     return _named(name, Source.Kind.UPLOAD)
