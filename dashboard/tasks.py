@@ -1,4 +1,9 @@
-"""Celery entry points, one line each into actions."""
+"""Celery entry points, one line each into actions.
+
+All may run twice, at the same time or again after a crash, and change nothing by
+it: pulls are claimed in the database, writes compare versions, maintenance is
+done by one process at a time. webapp/settings.py says which queue each is in.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,15 @@ from celery import shared_task
 
 from dashboard.actions import ingest, pull, retention, rollups, shares
 
+PULL_WAITS_S = 30
+
 
 @shared_task
 def poll_sources() -> None:
     """Start a pull of each source that is due."""
     for source_id in pull.due_sources():
-        pull_source.delay(source_id)
+        # Where all workers are busy, what waits is thrown away, not heaped up.
+        pull_source.apply_async((source_id,), expires=PULL_WAITS_S)
 
 
 @shared_task

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from kombu import Queue
 
 from dashboard.analysis.link_patterns import read_patterns
 from webapp.env import (
@@ -177,12 +178,26 @@ SPANBOARD_SHARE_DAYS_MAX = env_int("SPANBOARD_SHARE_DAYS_MAX", 400, 1)
 SPANBOARD_BROKER_URL = env_secret("SPANBOARD_BROKER_URL")
 SPANBOARD_CHANNEL_LAYER_URL = env_secret("SPANBOARD_CHANNEL_LAYER_URL")
 CELERY_BROKER_URL = SPANBOARD_BROKER_URL or "memory://localhost/"
+# Redis gives a message to another worker when it was not done within this time:
+# longer than any task may run. Doing it twice is harmless all the same.
 CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {} if SPANBOARD_BROKER_URL else {"polling_interval": 0.02}
+    {"visibility_timeout": 3600} if SPANBOARD_BROKER_URL else {"polling_interval": 0.02}
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 900
+CELERY_TASK_TIME_LIMIT = 960
+# Queues: what takes long must not keep waiting what is short.
+CELERY_TASK_QUEUES = [Queue(name) for name in ("pull", "ingest", "maintenance")]
+CELERY_TASK_DEFAULT_QUEUE = "ingest"
+CELERY_TASK_ROUTES = {
+    "dashboard.tasks.pull_source": {"queue": "pull"},
+    "dashboard.tasks.fold_rollups": {"queue": "maintenance"},
+    "dashboard.tasks.enforce_retention": {"queue": "maintenance"},
+    "dashboard.tasks.expire_shares": {"queue": "maintenance"},
+}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
