@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 import msgspec
 import numpy as np
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from dashboard.actions.counters import count
+from dashboard.actions.locks import hold_traces, is_passing
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import Analysis, analyse
 from dashboard.analysis.summary import summarise
@@ -102,6 +103,9 @@ def ingest(source: Source, traces: list[Trace], *, replace: bool) -> IngestResul
                 if attempt == MAX_TRIES - 1:
                     raise
                 log.debug("traces changed while they were merged; trying again")
+            except OperationalError as problem:
+                if attempt == MAX_TRIES - 1 or not is_passing(problem):
+                    raise
         result.add(done)
         count("ingested_traces", done.created, kind=source.kind)
         count("grown_traces", done.grown, kind=source.kind)
@@ -220,8 +224,7 @@ def _digest(trace: Trace) -> str:
 
 def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
     keys = [prepared.key for prepared in ready]
-    # One writer of a source at a time, so that verify can hold it still.
-    Source.objects.select_for_update().get(pk=source.pk)
+    hold_traces(keys)
     held = TraceRecord.objects.select_for_update().filter(trace_key__in=keys)
     # A deleted copy that counted goes on counting for its trace.
     stones = set(
@@ -403,16 +406,19 @@ def write_delta(source_id: int, delta: Contribution, *, overlap: bool = False) -
 def settle_traces() -> int:
     """Mark traces that no longer grow and announce them; returns how many."""
     before = timezone.now() - timedelta(seconds=settings.SPANBOARD_GROWING_SECONDS)
-    rows = list(
-        TraceRecord.objects.filter(settled=False, last_span_at__lt=before).values_list(
-            "pk", "trace_key", "source"
-        )[:2000]
-    )
-    if not rows:
-        return 0
-    changed = TraceRecord.objects.filter(
-        pk__in=[row[0] for row in rows], settled=False, last_span_at__lt=before
-    ).update(settled=True)
+    with transaction.atomic():
+        # Not those that are being written: waiting for them could be a deadlock.
+        free = TraceRecord.objects.select_for_update(skip_locked=True)
+        rows = list(
+            free.filter(settled=False, last_span_at__lt=before).values_list(
+                "pk", "trace_key", "source"
+            )[:2000]
+        )
+        if not rows:
+            return 0
+        changed = TraceRecord.objects.filter(pk__in=[row[0] for row in rows]).update(
+            settled=True
+        )
     publish(TRACES, {"keys": [row[1] for row in rows], "source": 0})
     for _, key, source in rows:
         publish(trace_group(key), {"keys": [key], "source": source})

@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from dashboard.actions.ingest import IngestResult, ingest
-from dashboard.actions.sources import http_settings, note_failure, note_success
+from dashboard.actions.locks import Claim, ClaimLost, free_at
+from dashboard.actions.sources import (
+    MAX_PAUSE_S,
+    http_settings,
+    note_failure,
+    note_success,
+)
 from dashboard.models import Source
 from dashboard.sources.base import TraceSource
 from dashboard.sources.registry import MAKERS, make_source
@@ -28,7 +33,6 @@ from dashboard.traces.trace import Trace
 
 log = logging.getLogger(__name__)
 FLOOR_US = 1_000  # windows are not split below a millisecond
-BUSY_S = 120
 FIRST_SPAN_US = 60_000_000
 _clients: dict[tuple[int, str], TraceSource] = {}
 
@@ -44,10 +48,12 @@ class Window:
 def due_sources() -> list[int]:
     """Ids of the sources that should be asked now."""
     now = timezone.now()
+    too_far = now + timedelta(seconds=2 * MAX_PAUSE_S)  # the clock was set back
     return list(
-        Source.objects.filter(enabled=True, kind__in=list(MAKERS))
-        .filter(Q(next_try_at=None) | Q(next_try_at__lte=now))
-        .filter(Q(busy_until=None) | Q(busy_until__lt=now))
+        Source.objects.filter(free_at(now), enabled=True, kind__in=list(MAKERS))
+        .filter(
+            Q(next_try_at=None) | Q(next_try_at__lte=now) | Q(next_try_at__gt=too_far)
+        )
         .values_list("pk", flat=True)
     )
 
@@ -67,27 +73,26 @@ def pull_source(source_id: int) -> IngestResult:
     windows that were stored, so nothing is lost by it.
     """
     result = IngestResult()
-    now = timezone.now()
-    claimed = (
-        Source.objects.filter(pk=source_id, enabled=True)
-        .filter(Q(busy_until=None) | Q(busy_until__lt=now))
-        .update(busy_until=now + timedelta(seconds=BUSY_S))
-    )
-    if not claimed:
+    claim = Claim.take(source_id)
+    if claim is None:
         return result
-    source = Source.objects.get(pk=source_id)
-    try:
-        result, faults = _pull(source)
-    except SourceError as problem:
-        note_failure(source, problem)
-    else:
-        note_success(source, "; ".join(faults[:5]))
-    finally:
-        Source.objects.filter(pk=source_id).update(busy_until=None)
+    with claim:
+        source = Source.objects.get(pk=source_id)
+        try:
+            try:
+                result, faults = _pull(source, claim)
+            except SourceError as problem:
+                with claim.held():
+                    note_failure(source, problem)
+            else:
+                with claim.held():
+                    note_success(source, "; ".join(faults[:5]))
+        except ClaimLost:
+            log.info("%s is pulled by another worker now", source.name)
     return result
 
 
-def _pull(source: Source) -> tuple[IngestResult, list[str]]:
+def _pull(source: Source, claim: Claim) -> tuple[IngestResult, list[str]]:
     """Ask all services; a fault of one service must not stop the others.
 
     Returns what was stored and the sentences of services that failed. Raises when
@@ -98,9 +103,11 @@ def _pull(source: Source) -> tuple[IngestResult, list[str]]:
     now_us = time.time_ns() // 1_000
     sweep = source.next_sweep_at is None or source.next_sweep_at <= timezone.now()
     look_back_us = settings.SPANBOARD_LOOKBACK_SECONDS * 1_000_000
+    cursors: dict[str, int] = dict(source.cursors)
+    if any(at_us > now_us + FIRST_SPAN_US for at_us in cursors.values()):
+        cursors, sweep = {}, True  # the clock was set back since
     kept_us = round(settings.SPANBOARD_RETENTION_DAYS * 86_400_000_000)
     faults: list[str] = []
-    cursors: dict[str, int] = dict(source.cursors)
     total = IngestResult()
     seen: dict[str, int] = {}
     for service in services:
@@ -114,8 +121,7 @@ def _pull(source: Source) -> tuple[IngestResult, list[str]]:
         try:
             # Newest first: what happens now matters more than what was missed.
             for window in reversed(_windows(start_us, now_us + 1_000_000)):
-                total.add(_pull_window(source, client, service, window, seen))
-                _stay_busy(source)
+                total.add(_pull_window(source, claim, client, service, window, seen))
         except (BadAnswer, BadTracePayload) as problem:
             log.warning(
                 "%s: service %s could not be pulled: %s", source.name, service, problem
@@ -123,7 +129,7 @@ def _pull(source: Source) -> tuple[IngestResult, list[str]]:
             faults.append(f"{service}: {problem}")
             continue
         cursors[service] = now_us
-        _keep_cursor(source, service, now_us)
+        _keep_cursor(source, claim, service, now_us)
     fields: dict[str, object] = {"services": services}
     if faults and len(faults) == len(services):
         raise BadAnswer(faults[0])
@@ -133,7 +139,8 @@ def _pull(source: Source) -> tuple[IngestResult, list[str]]:
         every_s = max(15.0, 20 * settings.SPANBOARD_POLL_SECONDS, 10 * took_s)
         fields["next_sweep_at"] = timezone.now() + timedelta(seconds=every_s)
         fields["swept_back_to_us"] = now_us - look_back_us
-    Source.objects.filter(pk=source.pk).update(**fields)
+    with claim.held():
+        Source.objects.filter(pk=source.pk).update(**fields)
     return total, faults
 
 
@@ -154,6 +161,7 @@ def _windows(start_us: int, end_us: int) -> list[Window]:
 
 def _pull_window(
     source: Source,
+    claim: Claim,
     client: TraceSource,
     service: str,
     window: Window,
@@ -168,6 +176,7 @@ def _pull_window(
         try:
             found = client.find_traces(service, part.start_us, part.end_us, limit)
             full = found.full
+            claim.renew()
             total.add(_ingest_new(source, found.traces, seen))
         except PayloadTooLarge:
             full = True  # nothing could be read of it: half the window may fit
@@ -176,7 +185,6 @@ def _pull_window(
             if part.end_us - part.start_us > 2 * FLOOR_US:
                 work.append(Window(part.start_us, middle))
                 work.append(Window(middle, part.end_us))
-                _stay_busy(source)
             else:
                 Source.objects.filter(pk=source.pk).update(not_had=F("not_had") + 1)
                 log.warning(
@@ -201,14 +209,8 @@ def _ingest_new(
     return ingest(source, fresh, replace=True) if fresh else IngestResult()
 
 
-def _stay_busy(source: Source) -> None:
-    Source.objects.filter(pk=source.pk).update(
-        busy_until=timezone.now() + timedelta(seconds=BUSY_S)
-    )
-
-
-def _keep_cursor(source: Source, service: str, at_us: int) -> None:
-    with transaction.atomic():
-        held = Source.objects.select_for_update().get(pk=source.pk)
+def _keep_cursor(source: Source, claim: Claim, service: str, at_us: int) -> None:
+    with claim.held():
+        held = Source.objects.get(pk=source.pk)
         held.cursors = {**held.cursors, service: at_us}
         held.save(update_fields=["cursors"])

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
 
+from dashboard.actions.locks import alone, hold_traces
 from dashboard.live.events import TRACES, publish
 from dashboard.models import Tombstone, TraceRecord
 
@@ -19,7 +20,15 @@ DAY = timedelta(days=1)
 
 
 def enforce_retention() -> int:
-    """Bury traces beyond the limits of age (since arrival), number and bytes."""
+    """Bury traces beyond the limits of age (since arrival), number and bytes.
+
+    One process at a time: two that count what is too much would delete twice that.
+    """
+    with alone("retention") as mine:
+        return _enforce() if mine else 0
+
+
+def _enforce() -> int:
     now = timezone.now()
     buried = 0
     oldest_first = TraceRecord.objects.order_by("arrived_at", "pk")
@@ -53,6 +62,11 @@ def _bury(records: list[TraceRecord]) -> int:
     """Delete traces and leave stones, so that no re-pull counts them again."""
     now = timezone.now()
     with transaction.atomic():
+        hold_traces(record.trace_key for record in records)
+        # They may have grown since they were chosen; the stone keeps what counted.
+        pks = [record.pk for record in records]
+        present = TraceRecord.objects.filter(pk__in=pks)
+        records = list(present.defer("columns", "details", "summary"))
         Tombstone.objects.bulk_create(
             [
                 Tombstone(
@@ -68,7 +82,7 @@ def _bury(records: list[TraceRecord]) -> int:
             ],
             ignore_conflicts=True,
         )
-        TraceRecord.objects.filter(pk__in=[record.pk for record in records]).delete()
+        TraceRecord.objects.filter(pk__in=pks).delete()
         _show_heirs([record.trace_key for record in records if record.listed])
     return len(records)
 

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from dashboard.actions.locks import alone
 from dashboard.graph.contribution import Contribution
 from dashboard.graph.tables import GROUP_OF
 from dashboard.models import RollupBlock, RollupDelta, fresh_revision
@@ -25,8 +26,13 @@ def fold_rollups() -> int:
     """Fold all deltas into minute blocks, and old minutes into hours and days.
 
     Each step is one transaction: the sum of blocks and deltas never changes.
-    Returns how many deltas were folded.
+    Returns how many deltas were folded; 0 where another process is at it.
     """
+    with alone("fold") as mine:
+        return _fold() if mine else 0
+
+
+def _fold() -> int:
     folded = 0
     while True:
         with transaction.atomic():

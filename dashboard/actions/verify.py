@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from dashboard.actions.ingest import write_delta
+from dashboard.actions.locks import alone
 from dashboard.actions.rollups import DAY, current_minute
 from dashboard.graph.contribution import Contribution, contribution
 from dashboard.graph.link import link
 from dashboard.graph.packing import is_packed
 from dashboard.models import RollupBlock, RollupDelta, Source, Tombstone, TraceRecord
 from dashboard.traces import codec
+
+
+class AlreadyVerifying(Exception):
+    """Another process verifies and may repair."""
 
 
 @dataclass(slots=True)
@@ -37,14 +42,22 @@ def by_key(found: Contribution) -> Contribution:
 def verify(*, repair: bool = False) -> Verification:
     """Recount every stored trace from its blob, add the tombstones' counts, compare.
 
-    Each source is held still meanwhile: its writers wait, so that a repair never
-    takes away what an ingest has just added. Days at the end of the rollups' age
+    Each source is seen as it was at one moment, so that a repair never takes away
+    what an ingest has just added. Days at the end of the rollups' age
     are left out, since rollups and tombstones go at different moments there.
     """
+    with alone("verify") as mine:
+        if repair and not mine:  # two repairs would add what is missing twice
+            raise AlreadyVerifying("Another verify runs. Wait until it has ended.")
+        return _verify(repair)
+
+
+def _verify(repair: bool) -> Verification:
     result = Verification()
     for source_id in Source.objects.order_by("pk").values_list("pk", flat=True):
         with transaction.atomic():
-            source = Source.objects.select_for_update().filter(pk=source_id).first()
+            _see_one_moment()
+            source = Source.objects.filter(pk=source_id).first()
             if source is None:
                 continue
             wanted, uncounted = _recount(source, result)
@@ -54,6 +67,13 @@ def verify(*, repair: bool = False) -> Verification:
                 write_delta(source.pk, missing)
                 write_delta(source.pk, surplus, overlap=True)
     return result
+
+
+def _see_one_moment() -> None:
+    """Read one snapshot until the transaction ends; on SQLite it is so anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
 def _recount(source: Source, result: Verification) -> tuple[Contribution, Contribution]:

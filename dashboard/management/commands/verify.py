@@ -7,9 +7,9 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from dashboard.actions.verify import verify
+from dashboard.actions.verify import AlreadyVerifying, verify
 
 
 class Command(BaseCommand):
@@ -26,7 +26,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Count and compare."""
-        found = verify(repair=options["repair"])
+        try:
+            found = verify(repair=options["repair"])
+        except AlreadyVerifying as problem:
+            raise CommandError(str(problem)) from problem
         document = {
             "traces": found.traces,
             "spans": found.spans,
