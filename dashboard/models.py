@@ -42,6 +42,9 @@ class Source(models.Model):
         return self.name
 
 
+SEARCHED = ("listed", "source", "max_span_us")
+
+
 class TraceRecord(models.Model):
     """One trace from one source: summary, columns, details, contribution."""
 
@@ -79,10 +82,28 @@ class TraceRecord(models.Model):
             )
         ]
         indexes = [
-            models.Index(fields=["-start_us"], name="trace_start"),
-            models.Index(fields=["-duration_us"], name="trace_duration"),
+            # One for each order of a search, with all that a search asks of a
+            # record: it is answered without a look at the wide row.
+            models.Index(
+                fields=["start_us", "id", *SEARCHED, "error_count"],
+                name="trace_by_start",
+            ),
+            models.Index(
+                fields=["duration_us", "id", "start_us", *SEARCHED, "error_count"],
+                name="trace_by_duration",
+            ),
+            models.Index(
+                fields=["span_count", "id", "start_us", *SEARCHED, "error_count"],
+                name="trace_by_spans",
+            ),
+            models.Index(
+                fields=["error_count", "id", "start_us", *SEARCHED],
+                name="trace_by_errors",
+            ),
             models.Index(fields=["settled", "last_span_at"], name="trace_growing"),
-            models.Index(fields=["arrived_at"], name="trace_arrived"),
+            models.Index(
+                fields=["arrived_at", "id", "byte_size"], name="trace_by_arrival"
+            ),
             models.Index(fields=["trace_key"], name="trace_key"),
         ]
 
@@ -91,18 +112,45 @@ class TraceRecord(models.Model):
 
 
 class TraceTerm(models.Model):
-    """A term of a trace, which pre-selects for search; hits are checked on spans."""
+    """A term of a trace, which pre-selects for search; hits are checked on spans.
 
+    It repeats what a search asks of the record, so that one index answers it.
+    """
+
+    pk = models.CompositePrimaryKey("record_id", "term")
     record = models.ForeignKey(
-        TraceRecord, on_delete=models.CASCADE, related_name="terms"
+        TraceRecord, on_delete=models.CASCADE, related_name="terms", db_index=False
     )
     term = models.BigIntegerField()
     start_us = models.BigIntegerField()
+    longest_us = models.BigIntegerField()  # of the spans that have the term
+    failed = models.BooleanField()  # one of these spans
+    listed = models.BooleanField(default=True)
+    source = models.ForeignKey(
+        Source,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
 
     class Meta:
         """Found by term, newest first."""
 
-        indexes = [models.Index(fields=["term", "-start_us"], name="term_start")]
+        indexes = [
+            models.Index(
+                fields=[
+                    "term",
+                    "start_us",
+                    "record",
+                    "longest_us",
+                    "failed",
+                    "listed",
+                    "source",
+                ],
+                name="term_by_start",
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.term)

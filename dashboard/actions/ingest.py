@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 import msgspec
 import numpy as np
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from dashboard.actions.counters import count
 from dashboard.actions.locks import hold_traces, is_passing
+from dashboard.actions.terms import Row, insert_terms, list_terms, term_rows
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import Analysis, analyse
 from dashboard.analysis.summary import summarise
@@ -41,7 +42,6 @@ from dashboard.traces.trace import Trace, Warning
 log = logging.getLogger(__name__)
 MAX_TRIES = 6
 BATCH = 100
-TERMS_AT_ONCE = 2_000  # three parameters each, of some 32,000 that SQLite takes
 EMPTY = Contribution()
 
 
@@ -272,7 +272,7 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
     by_key = {prepared.key: prepared for prepared in ready}
     for record in create:
         terms += _terms(record, by_key[record.trace_key])
-    _insert_terms(terms)
+    insert_terms(terms)
     Vocabulary.objects.bulk_create(
         [
             Vocabulary(source=source, service=s, operation=o, kind=k, seen_at=now)
@@ -356,29 +356,16 @@ def _settle_overlap(
             share = Contribution.from_bytes(other.contribution)
             overlaps[other.source_id].merge(share, 1 if counts else -1)
         if (counts, other is best) != (other.counted, other.listed):
+            if other.listed != (other is best):
+                list_terms([other.pk], other is best)
             other.counted, other.listed = counts, other is best
             other.save(update_fields=["counted", "listed"])
 
 
-def _terms(record: TraceRecord, prepared: Prepared) -> list[tuple[int, int, int]]:
-    """Rows of ``TraceTerm``: record, term and start."""
+def _terms(record: TraceRecord, prepared: Prepared) -> list[Row]:
+    """Rows of ``TraceTerm``, in the order of ``TERM_COLUMNS``."""
     edges = {(call.caller, call.callee) for call in prepared.calls}
-    return [
-        (record.pk, number, record.start_us)
-        for number in terms_of(prepared.trace, edges)
-    ]
-
-
-def _insert_terms(terms: list[tuple[int, int, int]]) -> None:
-    """Write terms in plain rows: a model's object for each costs twice as much."""
-    quote = connection.ops.quote_name
-    columns = ", ".join(map(quote, ("record_id", "term", "start_us")))
-    into = f"INSERT INTO {quote(TraceTerm._meta.db_table)} ({columns}) VALUES "
-    with connection.cursor() as cursor:
-        for first in range(0, len(terms), TERMS_AT_ONCE):
-            rows = terms[first : first + TERMS_AT_ONCE]
-            values = ", ".join(["(%s, %s, %s)"] * len(rows))
-            cursor.execute(into + values, [value for row in rows for value in row])
+    return term_rows(record, terms_of(prepared.trace, edges))
 
 
 def _words(trace: Trace) -> set[tuple[str, str, int]]:

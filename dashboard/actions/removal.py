@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from dashboard.actions.ingest import write_delta
+from dashboard.actions.terms import list_terms
 from dashboard.graph.contribution import Contribution
 from dashboard.live.events import SOURCES, TRACES, publish
 from dashboard.models import Source, Tombstone, TraceRecord
@@ -32,6 +33,7 @@ def remove_source(source: Source) -> None:
             best = heirs.get(record.trace_key)
             if best is None or record.span_count > best.span_count:
                 heirs[record.trace_key] = record
+        list_terms([heir.pk for heir in heirs.values()], True)
         for key, heir in heirs.items():
             heir.listed = True
             if key in counted and not heir.counted:

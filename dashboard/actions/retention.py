@@ -11,6 +11,7 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from dashboard.actions.locks import alone, hold_traces
+from dashboard.actions.terms import list_terms
 from dashboard.live.events import TRACES, publish
 from dashboard.models import Tombstone, TraceRecord
 
@@ -95,3 +96,4 @@ def _show_heirs(keys: list[str]) -> None:
         best[key] = max(best.get(key, (0, 0)), (spans, pk))
     pks = [pk for _, pk in best.values()]
     TraceRecord.objects.filter(pk__in=pks).update(listed=True)
+    list_terms(pks, True)
