@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 from django.utils.decorators import sync_and_async_middleware
 
-RECEIVERS = ("/v1/traces", "/api/v2/spans")
+RECEIVERS = ("/v1/traces", "/v1/traces/", "/api/v2/spans", "/api/v2/spans/")
 Handler = Callable[[HttpRequest], HttpResponse]
 
 

@@ -122,7 +122,9 @@ jaeger_urls = [
 ]
 machine_urls = [
     path("v1/traces", otlp.receive, name="otlp"),
+    path("v1/traces/", otlp.receive),  # as some senders are configured
     path("api/v2/spans", zipkin.receive, name="zipkin"),
+    path("api/v2/spans/", zipkin.receive),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -18,11 +18,12 @@ def build() -> Any:
     from django.conf import settings
 
     from dashboard.live.routing import websocket_urlpatterns
+    from dashboard.views.api.doors import with_bounds
     from webapp.static import under_base_path, with_static_files
 
     sockets = AllowedHostsOriginValidator(URLRouter(websocket_urlpatterns))
     both = ProtocolTypeRouter(
-        {"http": with_static_files(http_application), "websocket": sockets}
+        {"http": with_static_files(with_bounds(http_application)), "websocket": sockets}
     )
     return under_base_path(both, settings.SPANBOARD_BASE_PATH)
 

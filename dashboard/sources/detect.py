@@ -8,6 +8,7 @@ from dashboard.sources.jaeger.parse import parse_v1
 from dashboard.sources.json_text import close_cut_off
 from dashboard.sources.otlp.parse import parse_json, parse_protobuf
 from dashboard.sources.zipkin.parse import parse_v2
+from dashboard.sources.zipkin.protobuf import parse_protobuf as parse_zipkin_protobuf
 from dashboard.traces.builder import Decoded, Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
 
@@ -18,6 +19,7 @@ PARSERS = {
     "otlp": parse_json,
     "otlp-protobuf": parse_protobuf,
     "zipkin": parse_v2,
+    "zipkin-protobuf": parse_zipkin_protobuf,
     "tempo": parse_json,
 }
 HEAD = 4096

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
-import threading
+import zlib
 from typing import Any
 
 import pytest
-from django.test import AsyncClient, Client, override_settings
+from django.db import DataError, OperationalError
+from django.test import Client, override_settings
+from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
 
+from dashboard.actions import received
 from dashboard.models import Source, TraceRecord
 from dashboard.reads.traces import load_whole
+from dashboard.sources.zipkin.protobuf import ListOfSpans
 from dashboard.traces.trace import Kind
-from dashboard.views.api import otlp, receiving
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PROTOBUF = "application/x-protobuf"
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
 TRACE_ID = "5b8aa5a2d2c872e8321cf37308d69df2"
 
 
@@ -94,7 +96,9 @@ def test_one_bad_zipkin_span_loses_only_itself(client: Client) -> None:
         (b"[", "application/json", 400),
         (b'{"a": 1}', "application/json", 400),
         (b'[{"traceId":"1","id":"2","binaryAnnotations":[]}]', "application/json", 400),
-        (b"\x0a\x00", "application/x-protobuf", 415),
+        (b"\x0a\x03abc", "application/x-protobuf", 400),
+        (b"\x0a\x00", "application/x-protobuf", 400),
+        (b"\x0a\x00", "application/x-thrift", 415),
     ],
 )
 def test_what_is_no_zipkin_v2_is_refused_in_words(
@@ -108,13 +112,42 @@ def test_what_is_no_zipkin_v2_is_refused_in_words(
 
 
 def test_zipkin_wants_post_and_keeps_the_limits(client: Client) -> None:
-    assert client.get("/api/v2/spans")["Allow"] == "POST"
+    assert client.get("/api/v2/spans")["Allow"] == "OPTIONS, POST"
     assert send(client, b"[]").status_code == 202
     with override_settings(SPANBOARD_OTLP_MAX_BYTES=10):
         assert send(client, json.dumps(zipkin_spans()).encode()).status_code == 413
-    with override_settings(SPANBOARD_OTLP_MAX_WAITING=0):
-        busy = send(client, b"[]")
-    assert (busy.status_code, busy["Retry-After"]) == (503, "1")
+    options = client.options("/api/v2/spans/")
+    assert (options.status_code, options["Allow"]) == (204, "OPTIONS, POST")
+
+
+def test_zipkin_protobuf_is_read_as_its_json(client: Client) -> None:
+    message = ListOfSpans()
+    for span in zipkin_spans():
+        sent = message.spans.add(
+            trace_id=bytes.fromhex(TRACE_ID),
+            id=bytes.fromhex(span["id"]),
+            kind={"CLIENT": 1, "SERVER": 2}[span["kind"]],
+            name=span["name"],
+            timestamp=span["timestamp"],
+            duration=span["duration"],
+            shared=span.get("shared", False),
+        )
+        for name in ("localEndpoint", "remoteEndpoint"):
+            if name in span:
+                there = getattr(sent, name.replace("E", "_e"))
+                there.service_name = span[name]["serviceName"]
+                there.ipv4, there.port = bytes([10, 0, 0, 1]), span[name]["port"]
+        for key, value in span.get("tags", {}).items():
+            sent.tags.add(key=key, value=value)
+        for note in span.get("annotations", []):
+            sent.annotations.add(**note)
+    body = message.SerializeToString()
+    answer = client.post("/api/v2/spans", body, content_type="application/x-protobuf")
+    assert (answer.status_code, answer.content) == (202, b"")
+    digest = TraceRecord.objects.get().digest
+    assert send(client, json.dumps(zipkin_spans()).encode()).status_code == 202
+    record = TraceRecord.objects.get()
+    assert (record.digest, record.version) == (digest, 1)
 
 
 def protobuf(*ids: bytes) -> bytes:
@@ -140,46 +173,116 @@ def test_protobuf_requests_get_protobuf_answers(client: Client) -> None:
     assert not ExportTraceServiceResponse.FromString(whole.content).HasField(
         "partial_success"
     )
-    with override_settings(SPANBOARD_OTLP_MAX_WAITING=0):
-        busy = post(protobuf(b"12345678"))
-    for answer, status, code in ((post(b"\xff\xff"), 400, 3), (busy, 503, 14)):
-        assert (answer.status_code, answer["Content-Type"]) == (status, PROTOBUF)
-        told = Status.FromString(answer.content)
-        assert told.code == code
-        assert told.message
+    bad = post(b"\xff\xff")
+    assert (bad.status_code, bad["Content-Type"]) == (400, PROTOBUF)
+    told = Status.FromString(bad.content)
+    assert (told.code, bool(told.message)) == (3, True)
+    why = BadRequest()
+    assert told.details[0].Unpack(why)
+    assert why.field_violations[0].description == told.message
 
 
-def test_under_pressure_requests_are_refused_and_none_is_lost(
-    monkeypatch: pytest.MonkeyPatch,
+def otlp(client: Client, body: bytes, kind: str = PROTOBUF, **headers: str) -> Any:
+    headers["Content-Type"] = kind  # which the client leaves out of an empty body
+    return client.post("/v1/traces", body, content_type=kind, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "answer"),
+    [
+        (b"", PROTOBUF, b""),
+        (b"{}", JSON, b"{}"),
+        (b'{"resourceSpans": []}', JSON, b"{}"),
+        (gzip.compress(b""), PROTOBUF, b""),
+    ],
+)
+def test_an_empty_request_is_a_success(
+    client: Client, body: bytes, kind: str, answer: bytes
 ) -> None:
-    """Two may wait; while they do, the third is told to come again."""
-    gate = threading.Event()
-    real = otlp.parse_protobuf
+    packed = {"Content-Encoding": "gzip"} if body[:2] == b"\x1f\x8b" else {}
+    got = otlp(client, body, kind, **packed)
+    assert (got.status_code, got["Content-Type"], got.content) == (200, kind, answer)
 
-    def slow(body: bytes) -> Any:
-        assert gate.wait(20)
-        return real(body)
 
-    monkeypatch.setattr(otlp, "parse_protobuf", slow)
+def test_unknown_names_are_passed_over_and_told(client: Client) -> None:
+    got = otlp(client, b'{"resourceLogs_": []}', JSON).json()
+    assert got["partialSuccess"]["rejectedSpans"] == "0"
+    assert "resourceLogs_" in got["partialSuccess"]["errorMessage"]
 
-    async def talk() -> list[int]:
-        client = AsyncClient()
 
-        async def post(number: int) -> Any:
-            body = protobuf(number.to_bytes(8, "big"))
-            return await client.post("/v1/traces", body, content_type=PROTOBUF)
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_packed_bodies_and_charsets(client: Client, pack: Any) -> None:
+    name = "gzip" if pack is gzip.compress else "deflate"
+    body = protobuf(b"12345678")
+    got = otlp(client, pack(body), **{"Content-Encoding": name.upper()})
+    assert (got.status_code, TraceRecord.objects.get().span_count) == (200, 1)
+    for broken in (body, pack(body)[:-6], b""):
+        got = otlp(client, broken, **{"Content-Encoding": name})
+        assert (got.status_code, got["Content-Type"]) == (400, PROTOBUF)
+    with override_settings(SPANBOARD_OTLP_MAX_INFLATED_BYTES=100):
+        got = otlp(client, pack(bytes(5_000)), **{"Content-Encoding": name})
+        assert got.status_code == 413
+    assert otlp(client, b"{}", "application/json; charset=utf-8").status_code == 200
 
-        early = [asyncio.create_task(post(number)) for number in (1, 2)]
-        while receiving.waiting() < 2:
-            await asyncio.sleep(0.01)
-        refused = await post(3)
-        assert refused["Retry-After"] == "1"
-        gate.set()
-        answers = [await task for task in early]
-        again = await post(3)
-        return [a.status_code for a in (refused, *answers, again)]
 
-    with override_settings(SPANBOARD_OTLP_MAX_WAITING=2):
-        assert asyncio.run(talk()) == [503, 200, 200, 200]
-    assert TraceRecord.objects.get().span_count == 3
-    assert receiving.waiting() == 0
+def test_what_the_receiver_does_not_speak(client: Client) -> None:
+    got = otlp(client, b"x", **{"Content-Encoding": "br"})
+    assert (got.status_code, got["Content-Type"]) == (415, PROTOBUF)
+    assert "gzip" in got["Accept-Encoding"]
+    assert otlp(client, b"", JSON).status_code == 400
+    assert otlp(client, b"x", "text/plain").json()["message"]
+    for method in (client.get, client.head, client.put, client.delete):
+        got = method("/v1/traces")
+        assert (got.status_code, got["Allow"]) == (405, "OPTIONS, POST")
+    got = client.options("/v1/traces")
+    assert (got.status_code, got["Allow"]) == (204, "OPTIONS, POST")
+    got = client.post("/v1/traces/", protobuf(b"12345678"), content_type=PROTOBUF)
+    assert (got.status_code, TraceRecord.objects.count()) == (200, 1)
+
+
+def two_traces() -> bytes:
+    second = protobuf(b"abcdefgh").replace(bytes.fromhex(TRACE_ID), b"good" * 4)
+    return protobuf(b"12345678", b"23456789") + second  # messages add up
+
+
+def test_a_trace_that_can_not_be_stored_loses_only_itself(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = received.ingest
+
+    def picky(source: Source, traces: list[Any], *, replace: bool) -> Any:
+        if any(trace.trace_id == TRACE_ID for trace in traces):
+            raise DataError("a value that the database does not know")
+        return real(source, traces, replace=replace)
+
+    monkeypatch.setattr(received, "ingest", picky)
+    got = otlp(client, two_traces())
+    told = ExportTraceServiceResponse.FromString(got.content).partial_success
+    assert (got.status_code, told.rejected_spans) == (200, 2)
+    assert [r.trace_id for r in TraceRecord.objects.all()] == [(b"good" * 4).hex()]
+
+
+def test_a_store_that_does_not_answer_is_worth_another_try(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*args: Any, **kwargs: Any) -> Any:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(received, "ingest", down)
+        got = otlp(client, two_traces())
+        assert (got.status_code, got["Retry-After"]) == (503, "2")
+        assert Status.FromString(got.content).code == 14
+    assert otlp(client, two_traces()).content == b""
+    assert TraceRecord.objects.count() == 2
+
+
+def test_a_body_that_breaks_the_decoder_is_refused_for_good(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(body: bytes) -> Any:
+        raise IndexError("a bug")
+
+    monkeypatch.setitem(received.PARSERS, "otlp-protobuf", broken)
+    got = otlp(client, two_traces())
+    assert (got.status_code, Status.FromString(got.content).code) == (400, 3)

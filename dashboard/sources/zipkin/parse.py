@@ -39,6 +39,11 @@ def parse_v2(body: bytes) -> Decoded:
             spans.extend(entry)
         else:
             spans.append(entry)
+    return read_spans(spans, "zipkin")
+
+
+def read_spans(spans: list[Any], format: str) -> Decoded:
+    """Traces of v2 spans as objects of JSON."""
     builders: dict[str, TraceBuilder] = {}
     problems: list[Problem] = []
     for place, span in enumerate(spans):
@@ -61,11 +66,11 @@ def parse_v2(body: bytes) -> Decoded:
         _add(builder, span, span_id.lower())
     if spans and not builders:
         raise BadTracePayload(
-            "The JSON holds no Zipkin v2 spans (traceId and id are missing)."
+            "The body holds no Zipkin v2 spans (traceId and id are missing)."
         )
     for found_builder in builders.values():
         found_builder.check_units(MICROSECOND)
-    return Decoded([b.finish() for b in builders.values()], problems, "zipkin")
+    return Decoded([b.finish() for b in builders.values()], problems, format)
 
 
 def _is_v1(span: dict[str, Any]) -> bool:

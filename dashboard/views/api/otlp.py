@@ -2,83 +2,82 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
-
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from dashboard.actions.sources import DEMO_HEADER, demo_key, receiver_source
-from dashboard.sources.otlp.parse import parse_json, parse_protobuf
-from dashboard.traces.builder import Decoded
-from dashboard.views.api.receiving import Refusal, rejected, take
+from dashboard.actions.sources import DEMO_HEADER, demo_key
+from dashboard.traces.details import encode
+from dashboard.views.api.pressure import Refusal
+from dashboard.views.api.receiving import Taken, take
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
+FORMATS = {PROTOBUF: "otlp-protobuf", JSON: "otlp-json"}
 INVALID, EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE = 3, 8, 12, 14  # google.rpc.Code
-CODES = {405: UNIMPLEMENTED, 413: EXHAUSTED, 415: INVALID, 503: UNAVAILABLE}
+CODES = {405: UNIMPLEMENTED, 408: UNAVAILABLE, 413: EXHAUSTED, 503: UNAVAILABLE}
+METHODS = "OPTIONS, POST"
 
 
 @csrf_exempt
 async def receive(request: HttpRequest) -> HttpResponse:
-    """Take spans; they are stored when the answer says 200."""
+    """Take spans; they are stored, or safe in the queue, when the answer says 200."""
     kind = (request.content_type or "").lower()
+    if request.method == "OPTIONS":
+        return HttpResponse(status=204, headers={"Allow": METHODS})
     if request.method != "POST":
-        answer = _refuse(Refusal(405, "Send traces with POST."), kind)
-        answer["Allow"] = "POST"
+        answer = refuse(Refusal(405, "Send traces with POST."), kind)
+        answer["Allow"] = METHODS
         return answer
-    if kind not in (PROTOBUF, JSON):
+    if kind not in FORMATS:
         text = "The Content-Type must be application/x-protobuf or application/json."
-        return _refuse(Refusal(415, text), kind)
+        return refuse(Refusal(415, text), kind)
     is_demo = request.headers.get(DEMO_HEADER) == demo_key()
-    parse = parse_protobuf if kind == PROTOBUF else parse_json
     try:
-        decoded = await take(request, "otlp", parse, partial(receiver_source, is_demo))
+        taken = await take(request, "otlp", FORMATS[kind], is_demo)
     except Refusal as problem:
-        return _refuse(problem, kind)
-    return _accept(decoded, kind)
+        return refuse(problem, kind)
+    return _accept(taken, kind)
 
 
-def _accept(decoded: Decoded, kind: str) -> HttpResponse:
+def _accept(taken: Taken, kind: str) -> HttpResponse:
     """The response of the specification; what could not be read is told."""
     message = ExportTraceServiceResponse()
-    text = ""
-    if decoded.problems:
-        first = decoded.problems[0]
-        text = f"{len(decoded.problems)} problems; the first: {first.code} at {first.where}"
-    if kind == PROTOBUF:
-        if text:
-            message.partial_success.rejected_spans = rejected(decoded)
-            message.partial_success.error_message = text
-        return HttpResponse(message.SerializeToString(), content_type=PROTOBUF)
-    content = (
-        {
-            "partialSuccess": {
-                "rejectedSpans": str(rejected(decoded)),
-                "errorMessage": text,
-            }
-        }
-        if text
-        else {}
-    )
-    return HttpResponse(json.dumps(content), content_type=JSON)
+    if taken.problems:
+        first = taken.problems[0]
+        message.partial_success.rejected_spans = taken.rejected_spans
+        message.partial_success.error_message = (
+            f"{len(taken.problems)} problems; the first: {first.code} at {first.where}"
+        )
+    return HttpResponse(_body(message, kind), content_type=kind)
 
 
-def _refuse(problem: Refusal, kind: str) -> HttpResponse:
+def refuse(problem: Refusal, kind: str) -> HttpResponse:
     """An error as the specification wants it: a Status in the request's format."""
-    code = CODES.get(problem.status, INVALID)
-    status = Status(code=code, message=problem.text)
-    body = (
-        status.SerializeToString()
-        if kind == PROTOBUF
-        else json.dumps({"code": code, "message": problem.text}).encode()
-    )
+    status = Status(code=CODES.get(problem.status, INVALID), message=problem.text)
+    if problem.status == 400:
+        why = BadRequest.FieldViolation(field="body", description=problem.text)
+        status.details.add().Pack(BadRequest(field_violations=[why]))
+    shown = kind if kind == PROTOBUF else JSON
     answer = HttpResponse(
-        body, status=problem.status, content_type=PROTOBUF if kind == PROTOBUF else JSON
+        _body(status, shown), status=problem.status, content_type=shown
     )
     if problem.retry_after_s:
         answer["Retry-After"] = str(problem.retry_after_s)
+    if problem.status == 415:
+        answer["Accept-Encoding"] = "gzip, deflate, identity"
     return answer
+
+
+def _body(message: Message, kind: str) -> bytes:
+    if kind == PROTOBUF:
+        return bytes(message.SerializeToString())
+    found = MessageToDict(message)
+    if "partialSuccess" in found:  # 0 is told, though it is the default
+        found["partialSuccess"].setdefault("rejectedSpans", "0")
+    return encode(found)

@@ -4,131 +4,108 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import DatabaseError
 from django.http import HttpRequest
 
-from dashboard.actions.counters import count
-from dashboard.actions.ingest import Changed, ingest
-from dashboard.actions.sources import note_received
-from dashboard.models import Source
-from dashboard.sources.detect import inflate
-from dashboard.traces.builder import Decoded
+from dashboard.actions import meters
+from dashboard.actions.received import (
+    ENCODINGS,
+    Batch,
+    Unavailable,
+    read,
+    store,
+    unpack,
+)
+from dashboard.traces.builder import Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
+from dashboard.views.api.pressure import FULL, TICKET, Refusal, Ticket, too_large
 
 log = logging.getLogger(__name__)
-_write_lock = threading.Lock()
-_waiting = 0
+# Threads of their own: a burst of spans must not hold those of the pages. They
+# wait for the database more than they work, and are stored together.
+_threads = ThreadPoolExecutor(16, thread_name_prefix="receiver")
+UNREAD = {"bad-id", "not-a-span"}
 
 
-@dataclass(slots=True)
-class Refusal(Exception):
-    """A body that is not taken: status, a sentence, and when to try again."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a body."""
 
-    status: int
-    text: str
-    retry_after_s: int = 0
-
-
-def waiting() -> int:
-    """Requests of this process whose spans are being stored now."""
-    return _waiting
+    problems: list[Problem]
+    rejected_spans: int
 
 
 async def take(
-    request: HttpRequest,
-    receiver: str,
-    parse: Callable[[bytes], Decoded],
-    source: Callable[[], Source],
-) -> Decoded:
-    """Store the spans of a request's body; they are stored when this returns.
+    request: HttpRequest, receiver: str, format: str, as_demo: bool = False
+) -> Taken:
+    """Take the spans of a request's body; they are safe when this returns.
 
-    Raises ``Refusal``, also when too many requests wait already: their number is
-    what bounds the memory.
+    ``format`` is a key of ``sources.detect.PARSERS``. Raises ``Refusal``.
     """
-    global _waiting
+    ticket: Ticket | None = getattr(request, "scope", {}).get(TICKET)
     try:
-        body, is_gzip = _body(request)
-        if _waiting >= settings.SPANBOARD_OTLP_MAX_WAITING:
-            raise Refusal(503, "Too many requests wait to be stored.", 1)
-        _waiting += 1
-        try:
-            decoded = await sync_to_async(_store, thread_sensitive=False)(
-                body, is_gzip, parse, source
-            )
-        finally:
-            _waiting -= 1
-            await asyncio.sleep(0)
+        body, encoding = _body(request)
+        future = _threads.submit(
+            _keep, body, encoding, format, "demo" if as_demo else receiver, ticket
+        )
+        if ticket is not None:
+            ticket.share()
+            future.add_done_callback(lambda _: ticket.release())
+        del body  # the thread has it, and lets it go once it is unpacked
+        taken, traces, spans = await asyncio.wrap_future(future)
     except Refusal as problem:
-        count("receiver_requests", receiver=receiver, status=str(problem.status))
+        meters.requests.labels(receiver, str(problem.status)).inc()
         raise
-    spans = sum(len(trace) for trace in decoded.traces)
-    count("receiver_requests", receiver=receiver, status="ok")
-    count("receiver_spans", spans, receiver=receiver)
-    count("receiver_rejected_spans", rejected(decoded), receiver=receiver)
-    return decoded
+    meters.requests.labels(receiver, "ok").inc()
+    meters.received_spans.labels(receiver).inc(spans)
+    meters.received_traces.labels(receiver).inc(traces)
+    meters.rejected_spans.labels(receiver).inc(taken.rejected_spans)
+    return taken
 
 
-def rejected(decoded: Decoded) -> int:
-    """Spans that could not be read at all."""
-    return sum(p.code in ("bad-id", "not-a-span") for p in decoded.problems)
-
-
-def _body(request: HttpRequest) -> tuple[bytes, bool]:
+def _body(request: HttpRequest) -> tuple[bytes, str]:
     limit = settings.SPANBOARD_OTLP_MAX_BYTES
-    length = request.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > limit:
-        raise Refusal(413, _too_large(limit))
     encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in ("", "identity", "gzip"):
+    if encoding not in ENCODINGS:
         text = f"The Content-Encoding {encoding[:40]!r} is not known. Use gzip or none."
-        raise Refusal(400, text)
+        raise Refusal(415, text)
     try:
         body = request.body
     except RequestDataTooBig:
-        raise Refusal(413, _too_large(limit)) from None
+        raise too_large(limit) from None
     if len(body) > limit:
-        raise Refusal(413, _too_large(limit))
-    return body, encoding == "gzip"
+        raise too_large(limit)
+    return body, encoding
 
 
-def _too_large(limit: int) -> str:
-    return (
-        f"The body is larger than {limit // 2**20} MiB. Send smaller batches, or "
-        "raise SPANBOARD_OTLP_MAX_BYTES."
-    )
-
-
-def _store(
-    body: bytes,
-    is_gzip: bool,
-    parse: Callable[[bytes], Decoded],
-    source: Callable[[], Source],
-) -> Decoded:
-    """Inflate, decode and ingest; runs in a thread, off the server's loop."""
+def _keep(
+    body: bytes, encoding: str, format: str, receiver: str, ticket: Ticket | None
+) -> tuple[Taken, int, int]:
+    """Unpack, decode and store, in a thread; also the traces and spans taken."""
     try:
-        if is_gzip:
-            if body[:2] != b"\x1f\x8b":
-                raise BadTracePayload("The gzip body is broken (no gzip header).")
-            body = inflate(body, settings.SPANBOARD_OTLP_MAX_INFLATED_BYTES)
-        decoded = parse(body)
-        if decoded.traces:
-            with _write_lock:
-                found = source()
-                ingest(found, decoded.traces, replace=False)
-                note_received(found)
+        plain = unpack(body, encoding)
+        if ticket is not None and plain is not body and not ticket.grow(len(plain)):
+            raise Refusal(503, FULL, 1)
+        decoded = read(plain, format)
+        del plain
+        batch = Batch(receiver, decoded.traces)
+        if batch.traces:
+            store(batch)
     except PayloadTooLarge as problem:
         raise Refusal(413, str(problem)) from problem
     except BadTracePayload as problem:
         raise Refusal(400, str(problem)) from problem
-    except (DatabaseError, Changed) as problem:
-        log.exception("Received spans could not be stored")
+    except Unavailable as problem:
+        log.warning("Received spans could not be stored: %s", problem)
         text = "The store is not available now. Try again."
         raise Refusal(503, text, 2) from problem
-    return decoded
+    rejected = batch.refused_spans + sum(p.code in UNREAD for p in decoded.problems)
+    problems = list(decoded.problems)
+    if batch.refused_spans:
+        problems.append(Problem("not-stored", f"{batch.refused_spans} spans"))
+    spans = sum(len(trace) for trace in decoded.traces) - batch.refused_spans
+    return Taken(problems, rejected), len(decoded.traces), spans

@@ -1,0 +1,205 @@
+"""Bounds what requests with spans hold in this process, before Django reads them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+
+from dashboard.actions import meters
+
+BODY_WITHIN_S = 60
+TICKET = "spanboard.ticket"
+FULL = "Too many requests wait to be stored. Send it again later."
+
+
+@dataclass(slots=True)
+class Refusal(Exception):
+    """A body that is not taken: status, a sentence, and when to try again.
+
+    Under pressure the status is 503, not 429: OpenTelemetry's Python exporter
+    gives up at 429.
+    """
+
+    status: int
+    text: str
+    retry_after_s: int = 0
+
+
+class Budget:
+    """What all requests together hold: their number and their bytes."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.tickets = 0
+        self.requests = 0  # whose body is here
+        self.bytes = 0
+        self.most_bytes = 0  # since the start
+
+
+BUDGET = Budget()
+
+
+class Ticket:
+    """The part of the budget that one request holds, until its last user lets go."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.users = 1
+        self.counted = False
+        with BUDGET.lock:
+            BUDGET.tickets += 1
+
+    def grow(self, more: int) -> bool:
+        """Take so many more bytes; false where the budget has none left.
+
+        A request that is alone always gets them: no body is too large for good.
+        """
+        with BUDGET.lock:
+            limit = settings.SPANBOARD_OTLP_MAX_WAITING_BYTES
+            others = BUDGET.bytes - self.bytes
+            if others and BUDGET.bytes + more > limit:
+                return False
+            self.bytes += more
+            BUDGET.bytes += more
+            BUDGET.most_bytes = max(BUDGET.most_bytes, BUDGET.bytes)
+            return True
+
+    def enter(self) -> bool:
+        """Count as a request that waits; false where too many do."""
+        with BUDGET.lock:
+            if BUDGET.requests >= settings.SPANBOARD_OTLP_MAX_WAITING:
+                return False
+            BUDGET.requests += 1
+            self.counted = True
+            return True
+
+    def share(self) -> None:
+        """One more user, such as a thread that goes on when the sender has left."""
+        with BUDGET.lock:
+            self.users += 1
+
+    def release(self) -> None:
+        """One user less; the last gives everything back."""
+        with BUDGET.lock:
+            self.users -= 1
+            if self.users:
+                return
+            BUDGET.bytes -= self.bytes
+            BUDGET.requests -= self.counted
+            BUDGET.tickets -= 1
+
+
+def too_large(limit: int) -> Refusal:
+    """The refusal of a body beyond the limit."""
+    return Refusal(
+        413,
+        f"The body is larger than {limit // 2**20} MiB. Send smaller batches, or "
+        "raise SPANBOARD_OTLP_MAX_BYTES.",
+    )
+
+
+class _Gone(Exception):
+    """The sender left in the middle of its body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A receiver: its name in metrics, and how it words a refusal."""
+
+    receiver: str
+    refuse: Callable[[Refusal, str], HttpResponse]  # problem, content type
+
+
+def bounded(application: Any, doors: dict[str, Door]) -> Any:
+    """The ASGI application, with POSTs to ``doors`` held to the budget.
+
+    Django would read any number of bodies of any size first and ask the view then.
+    """
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        door = doors.get(scope.get("path", "")) if scope["type"] == "http" else None
+        if door is None or scope["method"] != "POST":
+            await application(scope, receive, send)
+            return
+        headers = {key: value.decode("latin1") for key, value in scope["headers"]}
+        ticket = Ticket()
+        try:
+            try:
+                async with asyncio.timeout(BODY_WITHIN_S):
+                    body = await _read(headers, receive, ticket)
+                if not ticket.enter():
+                    raise Refusal(503, FULL, 1)
+            except _Gone:
+                return
+            except TimeoutError:
+                slow = Refusal(408, f"The body took over {BODY_WITHIN_S} s to come.")
+                await _answer(send, door, slow, headers)
+                return
+            except Refusal as problem:
+                await _answer(send, door, problem, headers)
+                return
+            scope = {**scope, TICKET: ticket}
+            await application(scope, _replay(body, receive), send)
+        finally:
+            ticket.release()
+
+    return outer
+
+
+async def _read(headers: dict[bytes, str], receive: Any, ticket: Ticket) -> list[bytes]:
+    """The body in its pieces, none of them more than the budget allows."""
+    limit = settings.SPANBOARD_OTLP_MAX_BYTES
+    length = headers.get(b"content-length", "")
+    if length.isdecimal() and int(length) > limit:
+        raise too_large(limit)
+    # A look before anything is read, so that most are refused for nothing.
+    if BUDGET.requests >= settings.SPANBOARD_OTLP_MAX_WAITING:
+        raise Refusal(503, FULL, 1)
+    pieces = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size > limit:
+            raise too_large(limit)
+        if piece and not ticket.grow(len(piece)):
+            raise Refusal(503, FULL, 1)
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return pieces
+
+
+def _replay(pieces: list[bytes], receive: Any) -> Any:
+    """Give the pieces once, and then what the server says."""
+    pieces.reverse()
+
+    async def replayed() -> Any:
+        if not pieces:
+            return await receive()
+        piece = pieces.pop()
+        return {"type": "http.request", "body": piece, "more_body": bool(pieces)}
+
+    return replayed
+
+
+async def _answer(
+    send: Any, door: Door, problem: Refusal, headers: dict[bytes, str]
+) -> None:
+    meters.requests.labels(door.receiver, str(problem.status)).inc()
+    kind = headers.get(b"content-type", "").partition(";")[0].strip().lower()
+    answer = door.refuse(problem, kind)
+    lines = [(k.lower().encode(), v.encode("latin1")) for k, v in answer.items()]
+    lines.append((b"content-length", str(len(answer.content)).encode()))
+    await send(
+        {"type": "http.response.start", "status": answer.status_code, "headers": lines}
+    )
+    await send({"type": "http.response.body", "body": answer.content})
