@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 
+from dashboard.presenters import store_faults
 from dashboard.presenters.sources import failing
 from dashboard.presenters.strings import common_strings
+from dashboard.storing import present_trouble, trouble_of
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -16,4 +19,18 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     base = f"/{settings.SPANBOARD_BASE_PATH}/" if settings.SPANBOARD_BASE_PATH else "/"
     if request.path_info.startswith("/s/"):
         return {"failing": [], "common": common_strings(), "base_path": base}
-    return {"failing": failing(), "common": common_strings(), "base_path": base}
+    try:
+        sources = failing()
+    except DatabaseError as problem:
+        if trouble_of(problem) is None:
+            raise
+        sources = []  # the page that says so needs its frame all the same
+    trouble = present_trouble()
+    return {
+        "failing": sources,
+        "store_title": store_faults.title(trouble[0]) if trouble else "",
+        "store_text": store_faults.sentence(trouble[0]) if trouble else "",
+        "store_details": trouble[1] if trouble else "",
+        "common": common_strings(),
+        "base_path": base,
+    }

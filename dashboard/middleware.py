@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from asgiref.sync import iscoroutinefunction
@@ -9,6 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.locale import LocaleMiddleware
 from django.utils.decorators import sync_and_async_middleware
 
+from dashboard.storing import trouble_of
+from dashboard.views.errors import store_unavailable
+
+log = logging.getLogger(__name__)
 RECEIVERS = ("/v1/traces", "/v1/traces/", "/api/v2/spans", "/api/v2/spans/")
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -63,6 +68,34 @@ def extra_headers(get_response: Handler) -> Handler:
     def now(request: HttpRequest) -> HttpResponse:
         return add(get_response(request))
 
+    return now
+
+
+@sync_and_async_middleware
+def database_faults(get_response: Handler) -> Handler:
+    """A database that can not be used is a page that says so, no fault of ours."""
+
+    def process_exception(
+        request: HttpRequest, exception: Exception
+    ) -> HttpResponse | None:
+        what = trouble_of(exception)
+        if what is None:
+            return None
+        log.warning("%s could not be answered: %s", request.path_info, exception)
+        return store_unavailable(request, what)
+
+    if iscoroutinefunction(get_response):
+
+        async def later(request: HttpRequest) -> HttpResponse:
+            return await get_response(request)
+
+        later.process_exception = process_exception  # type: ignore[attr-defined]  # Django's way
+        return later  # type: ignore[return-value]  # Django types no async handler
+
+    def now(request: HttpRequest) -> HttpResponse:
+        return get_response(request)
+
+    now.process_exception = process_exception  # type: ignore[attr-defined]  # Django's way
     return now
 
 

@@ -99,6 +99,13 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
+def missing_migrations() -> list[str]:
+    """Names of the steps that the database lacks of this version's shape."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return [f"{step.app_label}.{step.name}" for step, _ in plan]
+
+
 def prepare_database() -> None:
     """Bring the database to this version's shape, or say why it can not be.
 

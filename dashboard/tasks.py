@@ -7,14 +7,47 @@ done by one process at a time. webapp/settings.py says which queue each is in.
 
 from __future__ import annotations
 
+import functools
+import logging
+from collections.abc import Callable
+from typing import ParamSpec
+
 from celery import shared_task
+from django.db import Error, connection
 
 from dashboard.actions import ingest, pull, retention, rollups, shares
+from dashboard.live.events import SOURCES, publish
+from dashboard.presenters.store_faults import sentence
+from dashboard.storing import note_trouble, present_trouble
 
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
 PULL_WAITS_S = 30
 
 
+def patient(task: Callable[P, None]) -> Callable[P, None]:
+    """A database that can not be used now is a line in the log; beat asks again."""
+
+    @functools.wraps(task)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        before = present_trouble()
+        try:
+            task(*args, **kwargs)
+        except Error as problem:
+            what = note_trouble(problem)
+            if what is None:
+                raise
+            if before is None or before[0] != what:
+                log.warning("%s (%s)", sentence(what), problem)
+                publish(SOURCES, {"source": 0})  # open pages read their frame again
+            if not connection.in_atomic_block:
+                connection.close()
+
+    return run
+
+
 @shared_task
+@patient
 def poll_sources() -> None:
     """Start a pull of each source that is due."""
     for source_id in pull.due_sources():
@@ -23,30 +56,35 @@ def poll_sources() -> None:
 
 
 @shared_task
+@patient
 def pull_source(source_id: int) -> None:
     """Pull one source."""
     pull.pull_source(source_id)
 
 
 @shared_task
+@patient
 def settle_traces() -> None:
     """Mark traces that no longer grow."""
     ingest.settle_traces()
 
 
 @shared_task
+@patient
 def fold_rollups() -> None:
     """Fold deltas into blocks."""
     rollups.fold_rollups()
 
 
 @shared_task
+@patient
 def enforce_retention() -> None:
     """Delete what is beyond the limits."""
     retention.enforce_retention()
 
 
 @shared_task
+@patient
 def expire_shares() -> None:
     """Delete shares whose time is over."""
     shares.expire_shares()

@@ -32,6 +32,7 @@ from dashboard.models import (
     TraceTerm,
     Vocabulary,
 )
+from dashboard.storing import note_stored
 from dashboard.traces import codec
 from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
@@ -124,6 +125,7 @@ def _announce(source: Source, done: IngestResult) -> None:
             publish(trace_group(key), {"keys": [key], "source": source.pk})
 
     if done.keys:
+        note_stored()
         transaction.on_commit(tell)
 
 

@@ -21,6 +21,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from dashboard.models import Source
+from dashboard.storing import note_stored
 
 log = logging.getLogger(__name__)
 BUSY = timedelta(seconds=30)
@@ -72,6 +73,7 @@ class Claim:
         self.over.set()
         with self.lock:
             self._mine().update(busy_until=None)
+        note_stored()
 
     def renew(self) -> None:
         """Hold it for longer; raises ``ClaimLost``."""

@@ -9,13 +9,13 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
-from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import translation
 
 from dashboard.live.events import SOURCES, TRACES, trace_group
 from dashboard.presenters import results, sources, topology
+from dashboard.storing import in_thread, trouble_of
 from dashboard.traces.ids import trace_key
 
 log = logging.getLogger(__name__)
@@ -100,8 +100,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 await asyncio.sleep(max(0.0, self.pace_s - (time.monotonic() - began)))
         except asyncio.CancelledError:
             raise
-        except Exception:
-            log.exception("A live page could not be served; it will connect again")
+        except Exception as problem:
+            if trouble_of(problem) is None:
+                log.exception("A live page could not be served; it will connect again")
+            else:
+                log.warning("A live page waits for the database: %s", problem)
             await self.close(code=1011)
 
     async def _call(self, function: Any, *args: Any) -> dict[str, Any] | None:
@@ -110,7 +113,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
                 told: dict[str, Any] | None = function(*args)
                 return told
 
-        found = await sync_to_async(speak, thread_sensitive=False)()
+        found = await in_thread(speak)()
         return found if found is None else dict(found)
 
     async def _tell(self, kind: str, content: dict[str, Any] | None) -> None:

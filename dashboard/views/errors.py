@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+
+from dashboard.presenters import store_faults
 
 
 def problem_page(
@@ -47,3 +49,22 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500; a fault of Spanboard's, which the log tells."""
     text = _("Spanboard made a mistake. The log has the details; please report it.")
     return problem_page(request, 500, _("Something failed here"), text)
+
+
+def store_unavailable(request: HttpRequest, what: str) -> HttpResponse:
+    """503 for a database that can not be used now, as a page or as JSON."""
+    text = store_faults.sentence(what)
+    path = request.path_info
+    if path.startswith("/api/v3/"):
+        fault = {"httpCode": 503, "message": text}
+        response: HttpResponse = JsonResponse({"error": fault}, status=503)
+    elif path.startswith("/api/"):
+        faults = [{"code": 503, "msg": text}]
+        response = JsonResponse({"data": None, "errors": faults}, status=503)
+    elif "text/html" in request.headers.get("Accept", "text/html"):
+        response = problem_page(request, 503, store_faults.title(what), text)
+    else:
+        told = {"ok": False, "error": text, "status": 503}
+        response = JsonResponse(told, status=503)
+    response["Retry-After"] = "5"
+    return response

@@ -20,6 +20,8 @@ from dashboard.actions.received import (
     store,
     unpack,
 )
+from dashboard.presenters import store_faults
+from dashboard.storing import note_trouble
 from dashboard.traces.builder import Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
 from dashboard.views.api.pressure import FULL, TICKET, Refusal, Ticket, too_large
@@ -101,7 +103,9 @@ def _keep(
         raise Refusal(400, str(problem)) from problem
     except Unavailable as problem:
         log.warning("Received spans could not be stored: %s", problem)
+        what = note_trouble(problem.__cause__)
         text = "The store is not available now. Try again."
+        text = store_faults.sentence(what) if what else text
         raise Refusal(503, text, 2) from problem
     rejected = batch.refused_spans + sum(p.code in UNREAD for p in decoded.problems)
     problems = list(decoded.problems)
