@@ -44,7 +44,13 @@ def prepare(folder: Path, target: Path) -> Path:
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
     copy = work / "static"
-    shutil.copytree(folder, copy)
+    copy.mkdir()
+    for source in sorted(folder.rglob("*")):  # without modes: they may be read-only
+        place = copy / source.relative_to(folder)
+        if source.is_dir():
+            place.mkdir()
+        else:
+            shutil.copyfile(source, place)
     for path in list(copy.rglob("*")):
         if path.suffix in COMPRESSED and path.stat().st_size > 400:
             content = path.read_bytes()
