@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from dashboard.traces.details import has_logs
-from dashboard.traces.facts import ALIASES, KINDS, RANK, FactTable, KeyAndValue, text_of
+from dashboard.traces.facts import (
+    ALIASES,
+    FEW,
+    KINDS,
+    RANK,
+    FactTable,
+    KeyAndValue,
+    text_of,
+)
 from dashboard.traces.trace import (
     Flag,
     Int32,
@@ -53,6 +61,25 @@ class Decoded:
     format: str
 
 
+class KnownProcess:
+    """A process and its facts, read once for all the traces that it is in."""
+
+    __slots__ = ("facts", "is_named", "process")
+
+    def __init__(self, service: str, tags: tuple[Tag, ...]):
+        self.is_named = bool(service)
+        self.process = Process(service or UNKNOWN_SERVICE, tags)
+        best: dict[str, int] = {}
+        texts: dict[str, str] = {}
+        for tag in tags:
+            canonical = ALIASES.get(tag.key)
+            if canonical is None or RANK[tag.key] >= best.get(canonical, 10**6):
+                continue
+            best[canonical] = RANK[tag.key]
+            texts[canonical] = text_of(tag.value)
+        self.facts = list(texts.items())
+
+
 class TraceBuilder:
     """Collects the spans of one trace and makes columns of them."""
 
@@ -86,17 +113,16 @@ class TraceBuilder:
         found = self.process_index.get(key)
         if found is not None:
             return found
+        return self.known_process(KnownProcess(service, tags), key)
+
+    def known_process(self, found: KnownProcess, key: Any) -> int:
+        """Number of a process that is new to this trace under this key."""
         number = self.process_index[key] = len(self.processes)
-        if not service and key != "missing":
+        if not found.is_named and key != "missing":
             self.warn("no-service")
-        self.processes.append(Process(service or UNKNOWN_SERVICE, tags))
-        best: dict[str, int] = {}
-        for tag in tags:
-            canonical = ALIASES.get(tag.key)
-            if canonical is None or RANK[tag.key] >= best.get(canonical, 10**6):
-                continue
-            best[canonical] = RANK[tag.key]
-            self.process_facts.setdefault(canonical, {})[number] = text_of(tag.value)
+        self.processes.append(found.process)
+        for canonical, text in found.facts:
+            self.process_facts.setdefault(canonical, {})[number] = text
         return number
 
     def warn(self, code: str, row: int = -1, **values: Any) -> None:
@@ -160,6 +186,36 @@ class TraceBuilder:
         self.facts.add_tags(row, tags)
         return row
 
+    def plain_span(
+        self,
+        span_id: str,
+        parent_id: str,
+        start_ns: int,
+        duration_ns: int,
+        operation: str,
+        kind: int,
+        process: int,
+        details: bytes,
+        facts: list[tuple[int, int, str]],
+    ) -> None:
+        """Add a span that needs no repair, has no logs and one parent at most.
+
+        ``facts`` are slots, ranks and texts (``FactTable.add_found``).
+        """
+        row = len(self.span_ids)
+        self.span_ids.append(span_id)
+        self.parent_ids.append(parent_id)
+        self.start_ns.append(start_ns)
+        self.duration_ns.append(duration_ns)
+        index = self.operations
+        self.operation.append(index.setdefault(operation, len(index)))
+        self.kind.append(kind)
+        self.flags.append(0)
+        self.process_of.append(process)
+        self.details.append(details)
+        if facts:
+            self.facts.add_found(row, facts)
+
     def check_units(self, unit_ns: int, start_ns: Int64 | None = None) -> None:
         """Warn where starts look like another unit than the format's ``unit_ns``.
 
@@ -167,11 +223,15 @@ class TraceBuilder:
         starts where they were not added span by span.
         """
         low, high = PLAUSIBLE_NS
-        starts = np.array(self.start_ns, np.int64) if start_ns is None else start_ns
-        starts = starts[starts > 0]
-        if len(starts):
+        if start_ns is None and len(self) < FEW:
+            given = sorted(start for start in self.start_ns if start > 0)
+            middle = given[len(given) // 2] if given else 0
+        else:
+            starts = np.array(self.start_ns) if start_ns is None else start_ns
+            starts = starts[starts > 0]
             place = len(starts) // 2
-            middle = int(np.partition(starts, place)[place])
+            middle = int(np.partition(starts, place)[place]) if len(starts) else 0
+        if middle:
             for factor, unit in FINER[unit_ns].items():
                 if low <= middle * factor <= high:
                     self.warn("unit-suspect", unit=unit, start_us=str(middle // 1_000))

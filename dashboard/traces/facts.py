@@ -94,6 +94,7 @@ KINDS = {kind.name.lower(): int(kind) for kind in Kind}
 KINDS["unspecified"] = int(Kind.UNSET)
 NOT_ERRORS = {"", "false", "0"}
 MAX_FACT = 1_000  # characters kept of one value
+FEW = 200  # rows below which plain lists beat arrays
 
 
 class KeyAndValue(Protocol):
@@ -114,11 +115,10 @@ class FactTable:
     def __init__(self) -> None:
         self.values: list[str] = []
         self.index: dict[str, int] = {}
-        self.rows: list[list[int]] = [[] for _ in FACT_KEYS]
-        self.found: list[list[int]] = [[] for _ in FACT_KEYS]
+        self.rows: dict[int, list[int]] = {}  # by slot
+        self.found: dict[int, list[int]] = {}
         self.filled: dict[int, Int32] = {}  # columns by slot, -1 where unknown
-        self.last_row = [-1] * len(FACT_KEYS)
-        self.last_rank = [0] * len(FACT_KEYS)
+        self.last_rank: dict[int, int] = {}
 
     def add_tags(self, row: int, tags: Iterable[KeyAndValue]) -> None:
         """Note the facts among one row's tags."""
@@ -138,21 +138,21 @@ class FactTable:
         Of several names of one fact the one of lowest rank counts, and of equal
         ones the first; but a true error goes before a false one.
         """
-        index, last_row, last_rank = self.index, self.last_row, self.last_rank
+        index, rows_of, last_rank = self.index, self.rows, self.last_rank
         for slot, rank, text in found:
-            if (
-                last_row[slot] == row
-                and rank >= last_rank[slot]
-                and is_false(slot, text)
-            ):
+            rows = rows_of.get(slot)
+            if rows is None:
+                rows = rows_of[slot] = []
+                self.found[slot] = []
+            elif rows[-1] == row and rank >= last_rank[slot] and is_false(slot, text):
                 continue
-            last_row[slot], last_rank[slot] = row, rank
+            last_rank[slot] = rank
             if slot == KIND_SLOT:
                 number = KINDS.get(text.lower(), 0)
             else:
                 known = index.get(text)
                 number = self._number(text) if known is None else known
-            self.rows[slot].append(row)
+            rows.append(row)
             self.found[slot].append(number)
 
     def add_block(
@@ -213,7 +213,7 @@ class FactTable:
             lacks &= found >= 0
             kind[lacks] = found[lacks]
             lacks = kind == 0
-        if self.rows[KIND_SLOT]:
+        if KIND_SLOT in self.rows:
             rows = np.array(self.rows[KIND_SLOT], np.int64)
             codes = np.array(self.found[KIND_SLOT], np.int32)
             kind[rows] = np.where(lacks[rows], codes, kind[rows])
@@ -233,6 +233,8 @@ class FactTable:
         ``of_process`` gives each process's own facts (key → process → value),
         which fill rows that have none.
         """
+        if count < FEW and not self.filled:
+            return self._few_columns(count, process.tolist(), of_process)
         result: dict[str, Int32] = {}
         for key, by_process in of_process.items():
             table = np.full(max(int(process.max(initial=-1)) + 1, 1), -1, np.int32)
@@ -247,14 +249,33 @@ class FactTable:
                 result[key] = (
                     filled if column is None else np.where(filled < 0, column, filled)
                 )
-        for key, rows, values in zip(FACT_KEYS, self.rows, self.found, strict=True):
-            if not rows or key == "span.kind":
+        for slot in sorted(self.rows):
+            key = FACT_KEYS[slot]
+            if slot == KIND_SLOT:
                 continue
             column = result.get(key)
             if column is None:
                 column = result[key] = np.full(count, -1, np.int32)
-            column[np.array(rows, np.int64)] = values
+            column[np.array(self.rows[slot], np.int64)] = self.found[slot]
         return result
+
+    def _few_columns(
+        self, count: int, process: list[int], of_process: dict[str, dict[int, str]]
+    ) -> dict[str, Int32]:
+        """The same by plain lists."""
+        result: dict[str, list[int]] = {}
+        for key, by_process in of_process.items():
+            numbers = {one: self._number(text) for one, text in by_process.items()}
+            result[key] = [numbers.get(one, -1) for one in process]
+        for slot in sorted(self.rows):
+            if slot == KIND_SLOT:
+                continue
+            column = result.setdefault(FACT_KEYS[slot], [-1] * count)
+            for row, value in zip(self.rows[slot], self.found[slot], strict=True):
+                column[row] = value
+        if not result:
+            return {}
+        return dict(zip(result, np.array(list(result.values()), np.int32), strict=True))
 
 
 def is_false(slot: int, text: str) -> bool:

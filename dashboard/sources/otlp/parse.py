@@ -1,149 +1,25 @@
-"""OTLP bodies into traces: protobuf, JSON (object, lines, wrapped), Tempo's JSON."""
+"""OTLP JSON into traces: one object, lines, wrapped, Tempo's."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-)
-
 from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
-from dashboard.sources.otlp.reader import OtlpReader, read_id
+from dashboard.sources.otlp.protobuf import parse_protobuf
+from dashboard.sources.otlp.reader import OtlpReader, ProcessOf, number_tag, read_id
 from dashboard.traces.builder import Decoded
 from dashboard.traces.collector import no_collection
 from dashboard.traces.details import encode
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.trace import Kind, Log, Reference, Tag
 
+__all__ = ["parse_json", "parse_protobuf"]
 MAX_DEPTH = 64
 MAX_UINT64 = 2**64
 NO_ENUM = -1  # a word that is none of the enum's names
 KIND_NAMES = {**Kind.__members__, "UNSPECIFIED": Kind.UNSET}
-
-
-def parse_protobuf(body: bytes) -> Decoded:
-    """Traces of an ``ExportTraceServiceRequest`` (also ``TracesData``: same wire).
-
-    Raises ``BadTracePayload`` when the bytes are no such message.
-    """
-    request = ExportTraceServiceRequest()
-    try:
-        request.ParseFromString(body)
-    except DecodeError as problem:
-        raise BadTracePayload(
-            "The body is not OTLP protobuf (ExportTraceServiceRequest). Check that "
-            "the Content-Type says what is sent."
-        ) from problem
-    reader = OtlpReader()
-    for number, block in enumerate(request.resource_spans):
-        resource = tuple(_proto_tags(block.resource.attributes))
-        for scoped in block.scope_spans:
-            scope = (scoped.scope.name, scoped.scope.version)
-            for span in scoped.spans:
-                _proto_span(reader, span, resource, number, scope)
-    return Decoded(reader.traces(), reader.problems, "otlp-protobuf")
-
-
-def _proto_span(
-    reader: OtlpReader,
-    span: Any,
-    resource: tuple[Tag, ...],
-    number: int,
-    scope: tuple[str, str],
-) -> None:
-    trace_id, span_id = span.trace_id.hex(), span.span_id.hex()
-    if not _valid(trace_id, 32) or not _valid(span_id, 16):
-        reader.problem("bad-id", f"span {span.name[:100]!r}", trace_id=trace_id[:64])
-        return
-    parent_id = span.parent_span_id.hex()
-    logs = [
-        Log(
-            event.time_unix_nano,
-            (Tag("event", "string", event.name), *_proto_tags(event.attributes)),
-        )
-        for event in span.events
-    ]
-    links = [
-        Reference(
-            "FOLLOWS_FROM",
-            link.trace_id.hex(),
-            link.span_id.hex(),
-            tuple(_proto_tags(link.attributes)),
-        )
-        for link in span.links
-        if _valid(link.trace_id.hex(), 32) and _valid(link.span_id.hex(), 16)
-    ]
-    reader.add(
-        trace_id=trace_id,
-        span_id=span_id,
-        parent_id=parent_id if _valid(parent_id, 16) else "",
-        name=span.name,
-        kind=span.kind,
-        start_ns=span.start_time_unix_nano,
-        end_ns=span.end_time_unix_nano,
-        resource=resource,
-        resource_key=number,
-        scope=scope,
-        tags=_proto_tags(span.attributes),
-        logs=logs,
-        links=links,
-        status=span.status.code,
-        message=span.status.message,
-        trace_state=span.trace_state,
-    )
-
-
-def _valid(text: str, digits: int) -> bool:
-    return len(text) == digits and text.strip("0") != ""
-
-
-def _proto_tags(attributes: Iterable[Any]) -> list[Tag]:
-    return [_proto_tag(pair.key, pair.value) for pair in attributes]
-
-
-def _proto_tag(key: str, value: Any) -> Tag:
-    which = value.WhichOneof("value")
-    if which == "string_value":
-        return Tag(key, "string", value.string_value)
-    if which == "int_value":
-        return Tag(key, "int64", value.int_value)
-    if which == "bool_value":
-        return Tag(key, "bool", value.bool_value)
-    if which == "double_value":
-        return _number(key, value.double_value)
-    if which == "bytes_value":
-        import base64
-
-        return Tag(key, "binary", base64.b64encode(value.bytes_value).decode())
-    if which is None:
-        return Tag(key, "string", "")
-    return Tag(key, "string", encode(_proto_plain(value, 0)).decode())
-
-
-def _proto_plain(value: Any, depth: int) -> Any:
-    which = value.WhichOneof("value")
-    if which is None or depth > MAX_DEPTH:
-        return None
-    if which == "array_value":
-        return [_proto_plain(v, depth + 1) for v in value.array_value.values]
-    if which == "kvlist_value":
-        return {
-            pair.key: _proto_plain(pair.value, depth + 1)
-            for pair in value.kvlist_value.values
-        }
-    found = getattr(value, which)
-    return found.hex() if isinstance(found, bytes) else found
-
-
-def _number(key: str, value: float) -> Tag:
-    if value != value or value in (float("inf"), float("-inf")):
-        return Tag(key, "string", {True: "NaN"}.get(value != value, str(value)))
-    return Tag(key, "float64", value)
 
 
 def parse_json(body: bytes) -> Decoded:
@@ -218,7 +94,7 @@ def _read_document(reader: OtlpReader, document: Any, position: int) -> bool:
             continue
         resource = block.get("resource")
         attributes = resource.get("attributes") if isinstance(resource, dict) else []
-        tags = tuple(_json_tags(attributes))
+        process = ProcessOf(tuple(_json_tags(attributes)), (position, number))
         scopes = (
             block.get("scopeSpans")
             or block.get("scope_spans")
@@ -236,15 +112,14 @@ def _read_document(reader: OtlpReader, document: Any, position: int) -> bool:
                 if not isinstance(span, dict):
                     reader.problem("not-a-span", where)
                     continue
-                _json_span(reader, span, tags, (position, number), scope, where)
+                _json_span(reader, span, process, scope, where)
     return True
 
 
 def _json_span(
     reader: OtlpReader,
     span: dict[str, Any],
-    resource: tuple[Tag, ...],
-    resource_key: Any,
+    process: ProcessOf,
     scope: tuple[str, str],
     where: str,
 ) -> None:
@@ -307,8 +182,7 @@ def _json_span(
         kind=_enum(get("kind"), "SPAN_KIND_", KIND_NAMES),
         start_ns=times[0],
         end_ns=times[1],
-        resource=resource,
-        resource_key=resource_key,
+        process=process,
         scope=scope,
         tags=_json_tags(get("attributes")),
         logs=logs,
@@ -379,7 +253,7 @@ def _json_tag(key: str, value: Any) -> Tag:
         return Tag(key, "bool", content is True or content == "true")
     if which in ("doubleValue", "double_value"):
         try:
-            return _number(key, float(content))
+            return number_tag(key, float(content))
         except (TypeError, ValueError):
             return Tag(key, "string", _text(content))
     if which in ("bytesValue", "bytes_value"):

@@ -5,12 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.traces.builder import NOT_GIVEN, Problem, TraceBuilder
+from dashboard.traces.builder import (
+    NOT_GIVEN,
+    KnownProcess,
+    Problem,
+    TraceBuilder,
+)
 from dashboard.traces.details import write_details
 from dashboard.traces.ids import from_base64, trace_key
 from dashboard.traces.trace import Kind, Log, Reference, SpanDetails, Tag, Trace
 
 STATUS = {0: "", 1: "OK", 2: "ERROR"}
+
+
+class ProcessOf:
+    """A resource as the process of its spans, in any number of traces."""
+
+    def __init__(self, resource: tuple[Tag, ...], key: Any):
+        service = ""
+        for tag in resource:
+            if tag.key == "service.name":
+                service = str(tag.value)
+        self.key = key
+        rest = tuple(tag for tag in resource if tag.key != "service.name")
+        self.found = KnownProcess(service, rest)
+
+    def number_in(self, builder: TraceBuilder) -> int:
+        """Its number among the processes of a trace."""
+        number = builder.process_index.get(self.key)
+        if number is None:
+            number = builder.known_process(self.found, self.key)
+        return number
 
 
 class OtlpReader:
@@ -25,6 +50,13 @@ class OtlpReader:
         """Note what could not be read."""
         self.problems.append(Problem(code, where, values))
 
+    def builder(self, key: str, trace_id: str) -> TraceBuilder:
+        """The builder of a trace, by its key."""
+        found = self.builders.get(key)
+        if found is None:
+            found = self.builders[key] = TraceBuilder(trace_id)
+        return found
+
     def add(
         self,
         *,
@@ -35,8 +67,7 @@ class OtlpReader:
         kind: int,
         start_ns: int,
         end_ns: int,
-        resource: tuple[Tag, ...],
-        resource_key: Any,
+        process: ProcessOf,
         scope: tuple[str, str],
         tags: list[Tag],
         logs: list[Log],
@@ -47,28 +78,11 @@ class OtlpReader:
         repairs: Sequence[tuple[str, dict[str, Any]]] = (),
     ) -> None:
         """Add one span; ids are lowercase hex, ``repairs`` become warnings."""
-        key = trace_key(trace_id)
-        builder = self.builders.get(key)
-        if builder is None:
-            builder = self.builders[key] = TraceBuilder(trace_id)
+        builder = self.builder(trace_key(trace_id), trace_id)
         row = len(builder)
-        service = ""
-        for tag in resource:
-            if tag.key == "service.name":
-                service = str(tag.value)
-        process = builder.process(
-            service,
-            tuple(tag for tag in resource if tag.key != "service.name"),
-            resource_key,
-        )
-        if STATUS.get(status):
-            tags.append(Tag("otel.status_code", "string", STATUS[status]))
-        if message:
-            tags.append(Tag("otel.status_description", "string", message))
-        if scope[0]:
-            tags.append(Tag("otel.scope.name", "string", scope[0]))
-        if scope[1]:
-            tags.append(Tag("otel.scope.version", "string", scope[1]))
+        number = process.number_in(builder)
+        tags += status_tags(status, message)
+        tags += scope_tags(scope)
         if trace_state:
             tags.append(Tag("w3c.tracestate", "string", trace_state))
         duration_ns = end_ns - start_ns if end_ns else NOT_GIVEN
@@ -88,7 +102,7 @@ class OtlpReader:
             duration_ns,
             name,
             kind,
-            process,
+            number,
             write_details(SpanDetails(tuple(tags), tuple(logs))),
             tags,
             references,
@@ -100,6 +114,30 @@ class OtlpReader:
         for builder in self.builders.values():
             builder.check_units(1)
         return [builder.finish() for builder in self.builders.values()]
+
+
+def status_tags(code: int, message: str) -> list[Tag]:
+    """A span's status as tags."""
+    tags = []
+    if STATUS.get(code):
+        tags.append(Tag("otel.status_code", "string", STATUS[code]))
+    if message:
+        tags.append(Tag("otel.status_description", "string", message))
+    return tags
+
+
+def scope_tags(scope: tuple[str, str]) -> list[Tag]:
+    """A scope's name and version as tags."""
+    names = ("otel.scope.name", "otel.scope.version")
+    found = zip(names, scope, strict=True)
+    return [Tag(name, "string", text) for name, text in found if text]
+
+
+def number_tag(key: str, value: float) -> Tag:
+    """A tag with a floating-point number; what is none in JSON is text."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return Tag(key, "string", {True: "NaN"}.get(value != value, str(value)))
+    return Tag(key, "float64", value)
 
 
 def read_id(value: Any, digits: int) -> str:
