@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -16,13 +15,11 @@ from django.utils import timezone
 
 from dashboard.actions import meters
 from dashboard.actions.locks import hold_traces, is_passing
-from dashboard.actions.terms import Row, insert_terms, list_terms, term_rows
-from dashboard.adjusters.standard import adjust
-from dashboard.analysis.analyse import Analysis, analyse
+from dashboard.actions.prepare import Prepared, book_all, prepare
+from dashboard.actions.terms import insert_terms, list_terms, term_rows
+from dashboard.analysis.analyse import Analysis
 from dashboard.analysis.summary import summarise
-from dashboard.graph.calls import Call
-from dashboard.graph.contribution import Contribution, contribution
-from dashboard.graph.link import link
+from dashboard.graph.contribution import Contribution
 from dashboard.live.events import TRACES, publish, trace_group
 from dashboard.models import (
     RollupDelta,
@@ -34,11 +31,9 @@ from dashboard.models import (
 )
 from dashboard.storing import note_stored
 from dashboard.traces import codec
-from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
 from dashboard.traces.merge import merge
-from dashboard.traces.terms import terms_of
-from dashboard.traces.trace import Trace, Warning
+from dashboard.traces.trace import Trace
 
 log = logging.getLogger(__name__)
 MAX_TRIES = 6
@@ -67,19 +62,6 @@ class IngestResult:
         self.spans += other.spans
         self.added_spans += other.added_spans
         self.keys += other.keys
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A trace ready to be written; made outside of any transaction."""
-
-    key: str
-    trace: Trace
-    analysis: Analysis
-    calls: list[Call]
-    share: Contribution
-    digest: str
-    old: TraceRecord | None
 
 
 class Changed(Exception):
@@ -161,7 +143,7 @@ def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestRes
         if whole and old is not None and len(trace) == old.span_count:
             result.unchanged += 1  # backends only ever add spans
             continue
-        prepared = _prepare(key, trace, old, whole, now)
+        prepared = prepare(key, trace, old, whole, now)
         if old is not None and (
             old.digest == prepared.digest
             or (whole and len(prepared.trace) < old.span_count)
@@ -170,8 +152,9 @@ def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestRes
             continue
         ready.append(prepared)
     if ready:
+        delta = book_all(ready)
         with transaction.atomic():
-            _write(source, ready, now)
+            _write(source, ready, now, delta)
         for prepared in ready:
             result.created += prepared.old is None
             result.grown += prepared.old is not None
@@ -182,50 +165,10 @@ def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestRes
     return result
 
 
-def _prepare(
-    key: str, trace: Trace, old: TraceRecord | None, whole: bool, now: datetime
-) -> Prepared:
-    if old is not None and not whole:
-        stored, _ = codec.decode_columns(old.columns)
-        stored.details = codec.decode_all_details(old.details)
-        trace = merge(stored, trace)
-    with no_collection():
-        trace = adjust(trace, round(settings.SPANBOARD_SKEW_MAX_SECONDS * 1e9))
-        analysis = analyse(trace)
-        calls = link(trace)
-        share = contribution(trace, calls)
-    if not _in_time(analysis.start_ns, now):
-        share = Contribution()
-        trace.warnings.append(
-            Warning("outside-rollups", values={"start_us": analysis.start_ns // 1000})
-        )
-    return Prepared(key, trace, analysis, calls, share, _digest(trace), old)
-
-
-def _in_time(start_ns: int, now: datetime) -> bool:
-    """Whether a start may enter the rollups: not a day ahead, not too old."""
-    age_s = now.timestamp() - start_ns / 1e9
-    return -86_400 <= age_s <= settings.SPANBOARD_ROLLUP_DAYS * 86_400
-
-
-def _digest(trace: Trace) -> str:
-    """Equal for equal content, whatever the order in which it arrived."""
-    state = hashlib.blake2b(digest_size=16)
-    processes = [repr(process) for process in trace.processes]
-    for texts in (
-        trace.span_ids,
-        [trace.operations[n] for n in trace.operation.tolist()],
-        [processes[n] for n in trace.process.tolist()],
-    ):
-        state.update("\0".join(texts).encode("utf-8", "surrogatepass"))
-    for column in (trace.start_ns, trace.duration_ns, trace.kind, trace.parent):
-        state.update(np.ascontiguousarray(column).tobytes())
-    for details in trace.details:
-        state.update(details)
-    return state.hexdigest()
-
-
-def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
+def _write(
+    source: Source, ready: list[Prepared], now: datetime, delta: Contribution
+) -> None:
+    """Write traces; ``delta`` is the sum of their contributions."""
     keys = [prepared.key for prepared in ready]
     hold_traces(keys)
     held = TraceRecord.objects.select_for_update().filter(trace_key__in=keys)
@@ -238,7 +181,6 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
     siblings: dict[str, list[TraceRecord]] = {}
     for record in held.defer("columns", "details", "summary"):
         siblings.setdefault(record.trace_key, []).append(record)
-    delta = Contribution()
     overlaps: dict[int, Contribution] = defaultdict(Contribution)
     create, terms = [], []
     words: set[tuple[str, str, int]] = set()
@@ -252,7 +194,7 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
             raise Changed(prepared.key)
         record = _fill(mine or TraceRecord(source=source), prepared, now)
         before = Contribution.from_bytes(mine.contribution) if mine else EMPTY
-        delta.merge(prepared.share).merge(before, -1)
+        delta.merge(before, -1)
         others = [r for r in present if r.source_id != source.pk]
         _settle_overlap(
             record,
@@ -263,18 +205,18 @@ def _write(source: Source, ready: list[Prepared], now: datetime) -> None:
             overlaps,
             prepared.key in stones,
         )
-        record.contribution = prepared.share.to_bytes() if prepared.share else b""
+        record.contribution = prepared.packed
         if mine is None:
             create.append(record)
         else:
             record.save()
             TraceTerm.objects.filter(record=record).delete()
-            terms += _terms(record, prepared)
+            terms += term_rows(record, prepared.terms)
         words |= _words(prepared.trace)
     TraceRecord.objects.bulk_create(create)
     by_key = {prepared.key: prepared for prepared in ready}
     for record in create:
-        terms += _terms(record, by_key[record.trace_key])
+        terms += term_rows(record, by_key[record.trace_key].terms)
     insert_terms(terms)
     Vocabulary.objects.bulk_create(
         [
@@ -363,12 +305,6 @@ def _settle_overlap(
                 list_terms([other.pk], other is best)
             other.counted, other.listed = counts, other is best
             other.save(update_fields=["counted", "listed"])
-
-
-def _terms(record: TraceRecord, prepared: Prepared) -> list[Row]:
-    """Rows of ``TraceTerm``, in the order of ``TERM_COLUMNS``."""
-    edges = {(call.caller, call.callee) for call in prepared.calls}
-    return term_rows(record, terms_of(prepared.trace, edges))
 
 
 def _words(trace: Trace) -> set[tuple[str, str, int]]:

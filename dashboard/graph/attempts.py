@@ -42,6 +42,14 @@ def join_attempts(trace: Trace, calls: list[Call]) -> list[Call]:
     return found
 
 
+def may_join(trace: Trace, calls: list[Call]) -> bool:
+    """Whether any two calls could be attempts of one, times aside."""
+    if not _may_repeat(trace):
+        return False
+    rows = [(trace.parent[c.caller_row], c.callee) for c in calls if c.caller_row >= 0]
+    return len(set(rows)) < len(rows)
+
+
 def _may_repeat(trace: Trace) -> bool:
     """Whether any span says that it is sent again, or is a proxy's."""
     if "resend_count" in trace.facts:

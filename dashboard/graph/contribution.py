@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import zstandard
 
 from dashboard.graph.calls import Call
 from dashboard.graph.counting import MINUTE_NS, Figures, Key, Members, grouped, numbered
@@ -17,6 +16,7 @@ from dashboard.graph.deep import Ends, paths
 from dashboard.graph.histogram import Histogram
 from dashboard.graph.mesh import MeshNames
 from dashboard.graph.packing import Row, is_packed, pack, unpack, words_of
+from dashboard.traces.squeeze import decompress
 from dashboard.traces.trace import Flag, Int64, Kind, Trace
 
 
@@ -94,18 +94,25 @@ class Contribution:
 
     def merge(self, other: Contribution, sign: int = 1) -> Contribution:
         """Add another contribution in place (``sign`` -1: subtract); zeros vanish."""
+        has_empty = False
         for level, minute, key, tally in other.items():
             mine = self.at(level, minute, key)
             mine.add(tally, sign)
             if not mine:
                 del self.levels[level][minute][key]
+                has_empty = True
+        if has_empty:
+            self._tidy()
+        return self
+
+    def _tidy(self) -> None:
+        """Drop minutes and levels that are empty."""
         for level in list(self.levels):
             minutes = self.levels[level]
             for minute in [m for m, keys in minutes.items() if not keys]:
                 del minutes[minute]
             if not minutes:
                 del self.levels[level]
-        return self
 
     def items(self) -> Iterator[tuple[str, int, Key, Tally]]:
         """Every tally with its level, minute and key."""
@@ -143,7 +150,7 @@ class Contribution:
             return result
         if is_packed(content):
             return result._read(content)
-        plain = zstandard.ZstdDecompressor().decompress(bytes(content))
+        plain = decompress(content)
         for level, minute, key, tally in msgspec.msgpack.decode(plain):
             minutes = result.levels.setdefault(level, {})
             words = (*key, "", "") if level == "edge" else tuple(key)
@@ -202,7 +209,7 @@ def histograms_in(
                 yield minute, list(words_of(packed)), cells[first:last]
                 first = last
         return
-    plain = zstandard.ZstdDecompressor().decompress(bytes(content))
+    plain = decompress(content)
     for found, minute, key, tally in msgspec.msgpack.decode(plain):
         if found == level:
             yield minute, key, tally[4]
@@ -233,9 +240,9 @@ def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     result = Contribution()
     ends = Ends(trace, calls)
     members = Members()
-    _count_calls(members, trace, calls, ends)
+    count_calls(members, trace, calls, ends, _figures(calls))
     if len(trace):
-        _count_spans(members, trace)
+        count_spans(members, trace, (trace.start_ns, trace.duration_ns))
         _count_paths(result, trace, calls, ends)
     for level, key, minute, count, errors, tries, sum_ns, cells in members.counted():
         if level == "presence":  # whether a service is there is all that is asked
@@ -250,17 +257,22 @@ def contribution(trace: Trace, calls: list[Call]) -> Contribution:
     return result
 
 
-def _count_calls(members: Members, trace: Trace, calls: list[Call], ends: Ends) -> None:
-    """Book calls on each level of edges."""
-    if not calls:
-        return
-    count = len(calls)
-    figures = Figures(
+def _figures(calls: list[Call]) -> Figures:
+    """What is counted of each call."""
+    return Figures(
         *(
-            np.fromiter(map(itemgetter(place), calls), np.int64, count)
+            np.fromiter(map(itemgetter(place), calls), np.int64, len(calls))
             for place in _FIGURES
         )
     )
+
+
+def count_calls(
+    members: Members, trace: Trace, calls: list[Call], ends: Ends, figures: Figures
+) -> None:
+    """Book calls on each level of edges."""
+    if not calls:
+        return
     edge, edges = numbered(list(map(_EDGE, calls)))
     base, bases = numbered([(found[:2], found[4:]) for found in edges])
     natures = [
@@ -292,7 +304,7 @@ def _count_calls(members: Members, trace: Trace, calls: list[Call], ends: Ends) 
 def call_keys(trace: Trace, call: Call, level: str) -> set[Key]:
     """The key of a table of edges under which one call is booked."""
     members = Members()
-    _count_calls(members, trace, [call], Ends(trace, [call]))
+    count_calls(members, trace, [call], Ends(trace, [call]), _figures([call]))
     return {key for found, key in members.names if found == level}
 
 
@@ -307,14 +319,15 @@ def request_rows(trace: Trace, mesh: MeshNames) -> Int64:
     return np.flatnonzero(request)
 
 
-def _count_spans(members: Members, trace: Trace) -> None:
-    """Book requests by service, operation and instance, and all spans."""
+def count_spans(members: Members, trace: Trace, times: tuple[Int64, Int64]) -> None:
+    """Book requests by service, operation and instance, and all spans.
+
+    ``times`` are the start and the duration of each row.
+    """
     mesh = MeshNames(trace)
     service, names = mesh.service, mesh.names
     failed = ((trace.flags & Flag.ERROR) != 0).astype(np.int64)
-    all_spans = Figures(
-        trace.start_ns, trace.duration_ns, failed, np.zeros(len(trace), np.int64)
-    )
+    all_spans = Figures(*times, failed, np.zeros(len(trace), np.int64))
     rows = request_rows(trace, mesh)
     requests = Figures(*(column[rows] for column in all_spans))
     texts = [*trace.fact_values, ""]  # the last one where there is none
@@ -356,16 +369,20 @@ def _count_paths(
         tally.errors += path.errors
         tally.attempts += 1
         tally.sum_ns += path.sum_ns
-    sampler = ("", "")
+    result.at("sampling", minute, sampler_of(trace)).count += 1
+
+
+def sampler_of(trace: Trace) -> Key:
+    """How the trace was sampled: the sampler's type and parameter."""
     if "sampler.type" in trace.facts:
         rows = np.flatnonzero(trace.facts["sampler.type"] >= 0)
         if len(rows):
             row = int(rows[0])
-            sampler = (
+            return (
                 trace.fact("sampler.type", row),
                 trace.fact("sampler.param", row),
             )
-    result.at("sampling", minute, sampler).count += 1
+    return ("", "")
 
 
 _EDGE = itemgetter(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,40 +53,103 @@ class Members:
         start, duration, failed, attempts = map(
             np.concatenate, zip(*self.figures, strict=True)
         )
-        minute = start // MINUTE_NS
-        first = int(minute.min())
-        width = int(minute.max()) - first + 1
-        # One number says group, minute and bucket: sorted, each tally is one run.
-        code = (group * width + (minute - first)) * BUCKETS + buckets_of(duration)
         if float(duration.max()) * len(group) >= 2**62:  # a sum may not fit
             duration = duration.astype(object)
-        order = np.argsort(code)
-        code = code[order]
-        runs = starts_of(code)
-        sizes = np.diff(runs, append=len(code)).tolist()
-        place, bucket = np.divmod(code[runs], BUCKETS)
-        buckets = bucket.tolist()
-        steps = starts_of(place)
-        ends = [*steps[1:].tolist(), len(place)]
-        which, minutes = np.divmod(place[steps], width)
-        of_rows = runs[steps]
-        columns = zip(
-            which.tolist(),
-            (minutes + first).tolist(),
-            np.diff(of_rows, append=len(code)).tolist(),
-            *(
-                np.add.reduceat(column[order], of_rows).tolist()
-                for column in (failed, attempts, duration)
-            ),
-            steps.tolist(),
-            ends,
-            strict=True,
+        found = sums_of(
+            group, start // MINUTE_NS, buckets_of(duration), duration, failed, attempts
         )
-        names = self.names
-        for number, at, count, errors, tries, sum_ns, low, high in columns:
-            histogram = dict(zip(buckets[low:high], sizes[low:high], strict=True))
-            level, key = names[number]
-            yield level, key, at, count, errors, tries, sum_ns, histogram
+        for number, at, count, errors, tries, sum_ns, cells in found.rows():
+            level, key = self.names[number]
+            yield level, key, at, count, errors, tries, sum_ns, cells
+
+
+@dataclass(slots=True)
+class Sums:
+    """Sums by group and minute, in their order; ``first`` places their buckets."""
+
+    group: Int64
+    minute: Int64
+    count: Int64
+    errors: Int64
+    attempts: Int64
+    sum_ns: Int64
+    first: Int64  # one more than rows
+    bucket: Int64
+    number: Int64
+
+    def rows(self) -> Iterator[tuple[int, int, int, int, int, int, Histogram]]:
+        """Group, minute, members, errors, attempts, nanoseconds and histogram."""
+        buckets, numbers = self.bucket.tolist(), self.number.tolist()
+        low = 0
+        for *figures, high in zip(
+            self.group.tolist(),
+            self.minute.tolist(),
+            self.count.tolist(),
+            self.errors.tolist(),
+            self.attempts.tolist(),
+            self.sum_ns.tolist(),
+            self.first[1:].tolist(),
+            strict=True,
+        ):
+            histogram = dict(zip(buckets[low:high], numbers[low:high], strict=True))
+            low = high
+            yield *figures, histogram
+
+    def without_figures(self, groups: np.ndarray) -> Sums:
+        """The same with nothing but members for the groups that are marked."""
+        bare = groups[self.group]
+        kept = ~bare
+        lengths = np.diff(self.first)
+        cells = np.repeat(kept, lengths)
+        first = np.concatenate(([0], np.cumsum(lengths * kept)))
+        return Sums(
+            self.group,
+            self.minute,
+            self.count,
+            self.errors * kept,
+            self.attempts * kept,
+            self.sum_ns * kept,
+            first,
+            self.bucket[cells],
+            self.number[cells],
+        )
+
+
+def sums_of(
+    group: Int64,
+    minute: Int64,
+    bucket: Int64,
+    duration_ns: Int64,
+    failed: Int64,
+    attempts: Int64,
+) -> Sums:
+    """Members added up by group and minute."""
+    first = int(minute.min())
+    width = int(minute.max()) - first + 1
+    # One number says group, minute and bucket: sorted, each tally is one run.
+    code = (group * width + (minute - first)) * BUCKETS + bucket
+    order = np.argsort(code)
+    code = code[order]
+    runs = starts_of(code)
+    place, buckets = np.divmod(code[runs], BUCKETS)
+    steps = starts_of(place)
+    which, minutes = np.divmod(place[steps], width)
+    of_rows = runs[steps]
+    failed, attempts, duration_ns = (
+        np.add.reduceat(column[order], of_rows)
+        for column in (failed, attempts, duration_ns)
+    )
+    return Sums(
+        which,
+        minutes + first,
+        np.diff(of_rows, append=len(code)),
+        failed,
+        attempts,
+        duration_ns,
+        np.append(steps, len(place)),
+        buckets,
+        np.diff(runs, append=len(code)),
+    )
 
 
 def starts_of(values: Int64) -> Int64:

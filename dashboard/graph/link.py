@@ -6,7 +6,7 @@ from itertools import pairwise, repeat
 
 import numpy as np
 
-from dashboard.graph.attempts import join_attempts, join_in_turn
+from dashboard.graph.attempts import join_attempts, join_in_turn, may_join
 from dashboard.graph.calls import Call, Sender, Senders, broker_of, senders_of
 from dashboard.graph.peers import PeerNames, is_inbound
 from dashboard.graph.rows import (
@@ -41,6 +41,7 @@ class Linker(Rows):
     def __init__(self, trace: Trace, senders: Senders):
         super().__init__(trace)
         self.senders = senders
+        self.timed = False  # whether times decided what is one call
         self.own_senders: dict[tuple[str, str], Sender] | None = None
         self.called: set[int] = set()  # callees of a client some levels above
         self.peers = PeerNames(trace, self.known)
@@ -75,7 +76,9 @@ class Linker(Rows):
                 rows += [row] * len(calls)
                 found += calls
         order = np.argsort(np.array(rows, np.int64), kind="stable")
-        return join_attempts(self.trace, [found[place] for place in order.tolist()])
+        found = [found[place] for place in order.tolist()]
+        self.timed |= may_join(self.trace, found)
+        return join_attempts(self.trace, found)
 
     @staticmethod
     def _add(
@@ -231,6 +234,7 @@ class Linker(Rows):
 
     def _of_wrapper(self, row: int) -> list[Call]:
         """Calls of the clients below one that names no peer and reaches nobody."""
+        self.timed = True
         by_peer: dict[str, list[Call]] = {}
         work = [row]
         for above in work:
@@ -251,6 +255,7 @@ class Linker(Rows):
     def _to_callee(self, row: int, rows: list[int], spawned: int) -> list[Call]:
         if len(rows) == 1:
             return [self._call(row, rows[0], max(spawned, 1), self.failed[row])]
+        self.timed = True
         rows.sort(key=lambda r: (self.start[r], self.trace.span_ids[r]))
         servers = [r for r in rows if self.kind[r] in SERVERS]
         rows = servers or rows[:1]

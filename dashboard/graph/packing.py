@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import zstandard
 
+from dashboard.traces.squeeze import compress, decompress
 from dashboard.traces.trace import Int64
 
 VERSION = b"\x01"
@@ -73,8 +73,12 @@ def pack(levels: Mapping[str, Iterable[Row]]) -> bytes:
             buckets.extend(histogram.keys())
             numbers.extend(histogram.values())
         found.append([level, keys, *map(_bytes, [*columns, buckets, numbers])])
-    packed = zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(found))
-    return VERSION + packed
+    return pack_columns(found)
+
+
+def pack_columns(levels: list[Any]) -> bytes:
+    """Levels as bytes; each as the head of this module says."""
+    return VERSION + compress(_encode(levels))
 
 
 def _bytes(column: array[int]) -> bytes:
@@ -92,7 +96,7 @@ def unpack(
     content: bytes | memoryview[int], levels: Collection[str] | None = None
 ) -> dict[str, Frame]:
     """The frames by level (those asked for) of what ``pack`` made."""
-    plain = zstandard.ZstdDecompressor().decompress(memoryview(content)[1:])
+    plain = decompress(memoryview(content)[1:])
     result = {}
     for level, keys, *columns in msgspec.msgpack.decode(plain):
         if levels is not None and level not in levels:

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import zstandard
 
+from dashboard.traces.squeeze import compress, decompress
 from dashboard.traces.trace import Process, Reference, Tag, Trace, Warning
 
 FRAME = 256
@@ -80,12 +80,12 @@ def encode_columns(trace: Trace, extra: dict[str, np.ndarray] | None = None) -> 
         [struct.pack("<I", len(packed)), packed]
         + [np.ascontiguousarray(array).tobytes() for array in arrays.values()]
     )
-    return zstandard.ZstdCompressor(level=3).compress(body)
+    return compress(body)
 
 
 def decode_columns(blob: Blob) -> tuple[Trace, dict[str, np.ndarray]]:
     """The trace (with empty details) and the extra arrays of a blob."""
-    body = zstandard.ZstdDecompressor().decompress(bytes(blob))
+    body = decompress(blob)
     (length,) = struct.unpack_from("<I", body)
     head: dict[str, Any] = msgspec.msgpack.decode(body[4 : 4 + length])
     position = 4 + length
@@ -124,12 +124,11 @@ def _tags(found: list[Any]) -> tuple[Tag, ...]:
 
 def encode_details(trace: Trace) -> bytes:
     """The details of all spans, in frames."""
-    compressor = zstandard.ZstdCompressor(level=3)
     frames = []
     for first in range(0, len(trace), FRAME):
         rows = trace.details[first : first + FRAME]
         lengths = np.array([len(row) for row in rows], "<u4").tobytes()
-        frames.append(compressor.compress(lengths + b"".join(rows)))
+        frames.append(compress(lengths + b"".join(rows)))
     sizes = np.array([len(frame) for frame in frames], "<u4").tobytes()
     head = _HEAD.pack(VERSION, len(trace), len(frames))
     return head + sizes + b"".join(frames)
@@ -141,7 +140,7 @@ def _frame(blob: bytes, number: int) -> tuple[np.ndarray, bytes]:
     sizes = np.frombuffer(blob, "<u4", frames, _HEAD.size).astype(np.int64)
     first = _HEAD.size + 4 * frames + int(sizes[:number].sum())
     packed = bytes(blob[first : first + int(sizes[number])])
-    plain = zstandard.ZstdDecompressor().decompress(packed)
+    plain = decompress(packed)
     rows = min(FRAME, count - number * FRAME)
     ends = np.frombuffer(plain, "<u4", rows).astype(np.int64).cumsum()
     return ends, plain[4 * rows :]

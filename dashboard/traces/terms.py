@@ -95,6 +95,30 @@ def terms_of(
     return found | {term("c", caller, callee): whole for caller, callee in edges}
 
 
+def rows_of_terms(trace: Trace) -> dict[int, list[int]]:
+    """The rows that have each term of ``terms_of``, but those of calls.
+
+    Not cut to ``MAX_TERMS``.
+    """
+    found: dict[int, list[int]] = {}
+    services = trace.service.tolist()
+    for row, (service, operation) in enumerate(
+        zip(services, trace.operation.tolist(), strict=True)
+    ):
+        name = trace.services[service]
+        found.setdefault(term("s", name), []).append(row)
+        number = term("o", name, trace.operations[operation])
+        found.setdefault(number, []).append(row)
+    for key in INDEXED:
+        column = trace.facts.get(key)
+        if column is not None:
+            for row, value in enumerate(column.tolist()):
+                if value >= 0:
+                    number = term("f", key, trace.fact_values[value])
+                    found.setdefault(number, []).append(row)
+    return found
+
+
 OVERFLOW = term("overflow")
 
 

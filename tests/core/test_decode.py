@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
 )
 
+from benchmarks.traffic import bodies
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import analyse
 from dashboard.presenters.analysis_format import analysis_document
@@ -26,7 +28,7 @@ from dashboard.traces import codec
 from dashboard.traces.details import read_details
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.ids import normalise_trace_id, trace_key
-from dashboard.traces.trace import Kind
+from dashboard.traces.trace import Kind, Trace
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 BODIES = [
@@ -395,3 +397,24 @@ def test_zipkin_v1_is_refused_with_a_hint(change: dict[str, Any]) -> None:
 def test_zipkin_spans_whose_tags_use_jaegers_words_are_zipkins() -> None:
     tags = {"traceID": "x", "spanID": "y", "processes": "z"}
     assert decode(zipkin_json(tags=tags)).format == "zipkin"
+
+
+def test_plain_protobuf_spans_are_read_as_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = [body for body, _ in bodies(150, 50, 3)]
+    fast = [decode(body).traces for body in found]
+    # No kind is plain: all spans take the way field by field.
+    monkeypatch.setattr("dashboard.sources.otlp.protobuf.LAST_KIND", -1)
+    for traces, body in zip(fast, found, strict=True):
+        for one, other in zip(traces, decode(body).traces, strict=True):
+            assert columns_of(one) == columns_of(other)
+
+
+def columns_of(trace: Trace) -> dict[str, Any]:
+    found = {name: getattr(trace, name) for name in Trace.__slots__}
+    found["facts"] = {key: column.tolist() for key, column in trace.facts.items()}
+    for name, column in found.items():
+        if isinstance(column, np.ndarray):
+            found[name] = (column.dtype, column.tolist())
+    return found

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import msgspec
+
 from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
 from dashboard.sources.otlp.protobuf import parse_protobuf
 from dashboard.sources.otlp.reader import OtlpReader, ProcessOf, number_tag, read_id

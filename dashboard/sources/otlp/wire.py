@@ -86,7 +86,7 @@ class Attributes(dict[bytes, Read]):
         super().__init__()
         self.tag_of = tag_of
         self.openings: dict[bytes, tuple[bytes, tuple[int, int] | None]] = {}
-        self.values: dict[bytes, int] = {}
+        self.seen: dict[bytes, int] = {}
 
     def __missing__(self, raw: bytes) -> Read:
         size = len(raw)
@@ -112,7 +112,7 @@ class Attributes(dict[bytes, Read]):
                     opening + encode(text) + b"}",
                     None if place is None else (*place, text),
                 )
-                count = self.values[key] = self.values.get(key, 0) + 1
+                count = self.seen[key] = self.seen.get(key, 0) + 1
                 if count < MAX_VALUES:
                     self._keep(raw, found)
                 return found
@@ -132,7 +132,7 @@ class Attributes(dict[bytes, Read]):
     def _keep(self, raw: bytes, found: Read) -> None:
         if len(self) > MAX_KNOWN:
             self.clear()
-            self.values.clear()
+            self.seen.clear()
         self[raw] = found
 
 
