@@ -17,6 +17,7 @@ def build() -> Any:
     from channels.security.websocket import AllowedHostsOriginValidator
     from django.conf import settings
 
+    from dashboard.actions import queue
     from dashboard.live.routing import websocket_urlpatterns
     from dashboard.views.api.doors import with_bounds
     from webapp.static import under_base_path, with_static_files
@@ -25,6 +26,8 @@ def build() -> Any:
     both = ProtocolTypeRouter(
         {"http": with_static_files(with_bounds(http_application)), "websocket": sockets}
     )
+    if settings.SPANBOARD_QUEUE:
+        queue.start()  # what an earlier process left is stored without a new request
     return under_base_path(both, settings.SPANBOARD_BASE_PATH)
 
 

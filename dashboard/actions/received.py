@@ -12,12 +12,13 @@ from functools import partial
 
 import msgspec
 from django.conf import settings
-from django.db import DatabaseError, DataError, connection
+from django.db import DatabaseError, DataError
 
 from dashboard.actions.ingest import Changed, ingest
 from dashboard.actions.sources import note_received, receiver_source, zipkin_source
 from dashboard.models import Source
 from dashboard.sources.detect import PARSERS, inflate
+from dashboard.storing import fresh_connections
 from dashboard.traces.builder import Decoded, Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
 from dashboard.traces.trace import Trace
@@ -144,7 +145,7 @@ def _next() -> list[Batch]:
 
 def store_all(batches: list[Batch]) -> None:
     """Store batches in as few transactions as may be; each tells how it went."""
-    usable_connection()
+    fresh_connections()
     try:
         for receiver in dict.fromkeys(batch.receiver for batch in batches):
             _store_of(receiver, [b for b in batches if b.receiver == receiver])
@@ -187,14 +188,3 @@ def _fits(source: Source, traces: list[Trace]) -> bool:
         log.exception("%s can not be stored", ", ".join(t.trace_id for t in traces[:5]))
         return False
     return True
-
-
-def usable_connection() -> None:
-    """Drop this thread's connection when it broke or is old.
-
-    Django does so around requests, which run in other threads.
-    """
-    if connection.settings_dict["CONN_MAX_AGE"] != 0:
-        connection.close_if_unusable_or_obsolete()
-    elif connection.errors_occurred:
-        connection.close()

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpResponse
 
 from dashboard.actions import meters
+from dashboard.live.events import use_loop
 
 BODY_WITHIN_S = 60
 TICKET = "spanboard.ticket"
@@ -127,6 +128,7 @@ def bounded(application: Any, doors: dict[str, Door]) -> Any:
         if door is None or scope["method"] != "POST":
             await application(scope, receive, send)
             return
+        use_loop(asyncio.get_running_loop())  # threads announce what they stored
         headers = {key: value.decode("latin1") for key, value in scope["headers"]}
         ticket = Ticket()
         try:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
-from dashboard.actions import meters
+from dashboard.actions import meters, queue
 from dashboard.actions.received import (
     ENCODINGS,
     Batch,
@@ -20,6 +20,7 @@ from dashboard.actions.received import (
     store,
     unpack,
 )
+from dashboard.actions.spool import Record, SpoolBroken, SpoolFull
 from dashboard.presenters import store_faults
 from dashboard.storing import note_trouble
 from dashboard.traces.builder import Problem
@@ -95,7 +96,9 @@ def _keep(
         decoded = read(plain, format)
         del plain
         batch = Batch(receiver, decoded.traces)
-        if batch.traces:
+        if batch.traces and settings.SPANBOARD_QUEUE:
+            queue.put(Record(receiver, format, encoding, body))
+        elif batch.traces:
             store(batch)
     except PayloadTooLarge as problem:
         raise Refusal(413, str(problem)) from problem
@@ -107,6 +110,16 @@ def _keep(
         text = "The store is not available now. Try again."
         text = store_faults.sentence(what) if what else text
         raise Refusal(503, text, 2) from problem
+    except SpoolFull as problem:
+        raise Refusal(503, "The queue is full. Send it again later.", 5) from problem
+    except SpoolBroken as problem:
+        text = f"The queue can not be written ({problem}). Try again."
+        raise Refusal(503, text, 5) from problem
+    except Refusal:
+        raise
+    except Exception as problem:  # a fault of our own, or no memory: nothing is kept
+        log.exception("Received spans could not be kept")
+        raise Refusal(503, "Spanboard made a mistake. Try again.", 5) from problem
     rejected = batch.refused_spans + sum(p.code in UNREAD for p in decoded.problems)
     problems = list(decoded.problems)
     if batch.refused_spans:

@@ -1,0 +1,86 @@
+"""A real Spanboard with the durable queue, killed while spans come in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import httpx
+
+from tests.peers.need import until
+from tests.peers.running import RunningSpanboard
+from tests.ui.test_pressure import HEADERS, body
+
+SPANS = 7
+
+
+class Senders:
+    """Send traces until told to stop; ``accepted`` are those answered with 200."""
+
+    def __init__(self, url: str, count: int = 6):
+        self.url = url
+        self.count = count
+        self.accepted: list[int] = []
+        self.stopping = threading.Event()
+        self.threads = [
+            threading.Thread(target=self._send, args=[number])
+            for number in range(1, count + 1)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def _send(self, number: int) -> None:
+        with httpx.Client(timeout=10) as client:
+            while not self.stopping.is_set():
+                try:
+                    answer = client.post(
+                        self.url, content=body(number, SPANS), headers=HEADERS
+                    )
+                except httpx.HTTPError:
+                    self.stopping.wait(0.05)  # it is dead, or it died meanwhile
+                    continue
+                if answer.status_code == 200:
+                    self.accepted.append(number)
+                    number += self.count
+
+    def stop(self) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+def waiting(board: RunningSpanboard) -> list[Path]:
+    return list((board.folder / "data/queue").glob("*.batch"))
+
+
+def test_every_accepted_span_survives_kill_9_once(
+    spanboard: type[RunningSpanboard],
+) -> None:
+    board = spanboard("--no-demo", SPANBOARD_QUEUE="on")
+    senders = Senders(f"{board.url}/v1/traces")
+    try:
+        for _ in range(2):
+            before = len(senders.accepted)
+            until(
+                lambda before=before: len(senders.accepted) > before + 100,
+                "traffic",
+                60,
+            )
+            assert board.process is not None
+            os.killpg(board.process.pid, signal.SIGKILL)
+            board.process.wait(10)
+            assert waiting(board)  # something was accepted and not stored yet
+            board.start()
+    finally:
+        senders.stop()
+    until(lambda: not waiting(board), "the queue's end", 120)
+    assert len(senders.accepted) == len(set(senders.accepted)) > 200
+    with httpx.Client(base_url=board.url) as client:
+        for number in senders.accepted:
+            answer = client.get(f"/api/traces/{number:032x}?raw=true").json()
+            (trace,) = answer["data"]
+            assert len({span["spanID"] for span in trace["spans"]}) == SPANS
+            assert len(trace["spans"]) == SPANS
+    assert not list((board.folder / "data/queue/bad").iterdir())
