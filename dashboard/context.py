@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest
 
+from dashboard.access.person import NOBODY
 from dashboard.presenters import store_faults
 from dashboard.presenters.sources import failing
 from dashboard.presenters.strings import common_strings
@@ -17,8 +18,10 @@ from dashboard.storing import present_trouble, trouble_of
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Failing sources, common texts and the base of WebSocket addresses."""
     base = f"/{settings.SPANBOARD_BASE_PATH}/" if settings.SPANBOARD_BASE_PATH else "/"
-    if request.path_info.startswith("/s/"):
-        return {"failing": [], "common": common_strings(), "base_path": base}
+    person = getattr(request, "person", NOBODY)
+    told = {"common": common_strings(), "base_path": base, "person": person}
+    if request.path_info.startswith("/s/") or not person.may_view:
+        return {**told, "failing": []}
     try:
         sources = failing()
     except DatabaseError as problem:
@@ -27,10 +30,9 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         sources = []  # the page that says so needs its frame all the same
     trouble = present_trouble()
     return {
+        **told,
         "failing": sources,
         "store_title": store_faults.title(trouble[0]) if trouble else "",
         "store_text": store_faults.sentence(trouble[0]) if trouble else "",
         "store_details": trouble[1] if trouble else "",
-        "common": common_strings(),
-        "base_path": base,
     }

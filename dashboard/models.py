@@ -7,6 +7,10 @@ import secrets
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from dashboard.access.models import AccessToken, User
+
+__all__ = ["AccessToken", "User"]  # Django finds an application's models here
+
 
 class Source(models.Model):
     """Where traces come from; its state is what the sources page shows."""

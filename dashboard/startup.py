@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 from pathlib import Path
@@ -16,16 +15,6 @@ from django.db.migrations.executor import MigrationExecutor
 
 class CannotStart(Exception):
     """The server can not start; the text says why and what to do."""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or name stays on this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def check_address(url: str) -> None:
@@ -141,3 +130,22 @@ def prepare_database() -> None:
             "What it holds was left as it was; restore it from a copy, or start with "
             "an empty --data-dir."
         ) from problem
+
+
+def check_accounts(host: str) -> None:
+    """Refuse an address that others reach while nobody could sign in."""
+    from django.conf import settings
+
+    from dashboard.access.models import User
+
+    if settings.SPANBOARD_ANONYMOUS or settings.SPANBOARD_PROXY_USER_HEADER:
+        return
+    if User.objects.filter(is_active=True).exists():
+        return
+    raise CannotStart(
+        f"{host} can be reached from other machines, and there is no account yet, so "
+        "nobody there could sign in. Make one first:\n"
+        "  ./spanboard user add NAME --role admin\n"
+        "or let everybody read with SPANBOARD_ANONYMOUS=viewer. Name the hosts under "
+        "which it is reached in SPANBOARD_ALLOWED_HOSTS."
+    )

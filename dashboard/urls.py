@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from dashboard.views import (
+    account,
     events,
     health,
     search,
@@ -97,6 +98,11 @@ share_urls = [
     path("s/<str:token>/spans.csv", trace_views.share_spans_file, name="share-csv"),
     path("s/<str:token>/events", events.share_events, name="share-events"),
 ]
+account_urls = [
+    path("sign-in", account.sign_in, name="sign-in"),
+    path("sign-out", account.sign_out, name="sign-out"),
+    path("account", account.account, name="account"),
+]
 source_urls = [
     path("sources", sources.index, name="sources"),
     path("sources/<int:source_id>/switch", sources.switch, name="source-switch"),
@@ -122,9 +128,11 @@ jaeger_urls = [
 ]
 machine_urls = [
     path("v1/traces", otlp.receive, name="otlp"),
-    path("v1/traces/", otlp.receive),  # as some senders are configured
+    path(
+        "v1/traces/", otlp.receive, name="otlp-slash"
+    ),  # as some senders are configured
     path("api/v2/spans", zipkin.receive, name="zipkin"),
-    path("api/v2/spans/", zipkin.receive),
+    path("api/v2/spans/", zipkin.receive, name="zipkin-slash"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
@@ -133,6 +141,7 @@ urlpatterns = (
     + trace_urls
     + graph_urls
     + share_urls
+    + account_urls
     + source_urls
     + jaeger_urls
     + machine_urls

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from django.test import AsyncClient, Client
 
 from tests.peers import browser as chromium
 from tests.peers import jaeger as jaegers
@@ -40,3 +41,15 @@ def spanboard(tmp_path: object) -> Iterator[type[RunningSpanboard]]:
     yield start  # type: ignore[misc]  # a function that makes them
     for board in started:
         board.stop()
+
+
+@pytest.fixture
+def client() -> Client:
+    """Django's client as this machine's own user: by a loopback name."""
+    return Client(SERVER_NAME="localhost")
+
+
+@pytest.fixture
+def async_client() -> AsyncClient:
+    """The same for async views."""
+    return AsyncClient(SERVER_NAME="localhost")

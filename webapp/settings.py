@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from kombu import Queue
 
+from dashboard.access.addresses import Network, read_networks
 from dashboard.analysis.link_patterns import read_patterns
 from webapp.env import (
     env_bool,
@@ -35,12 +36,9 @@ SPANBOARD_HOST = env_str("SPANBOARD_HOST", "127.0.0.1")
 SPANBOARD_PORT = env_int("SPANBOARD_PORT", 8765, 1)
 
 
-def _secret_key() -> str:
-    """The key from the environment, else one kept in the data directory."""
-    given = env_secret("SPANBOARD_SECRET_KEY")
-    if given:
-        return given
-    path = SPANBOARD_DATA_DIR / "secret.key"
+def _kept_key(name: str) -> str:
+    """A key that is made once and kept in the data directory."""
+    path = SPANBOARD_DATA_DIR / name
     try:
         return path.read_text(encoding="ascii").strip()
     except FileNotFoundError:
@@ -67,7 +65,13 @@ def _secret_key() -> str:
     return key
 
 
-SECRET_KEY = _secret_key()
+SECRET_KEY = env_secret("SPANBOARD_SECRET_KEY") or _kept_key("secret.key")
+# The first makes hashes of tokens; the others only recognise older ones.
+SPANBOARD_SHARE_KEYS = env_secret("SPANBOARD_SHARE_KEYS").split()
+if not SPANBOARD_SHARE_KEYS:
+    # Where the secret key is given, servers have no data directory in common.
+    given = env_secret("SPANBOARD_SECRET_KEY")
+    SPANBOARD_SHARE_KEYS = [given] if given else _kept_key("share.key").split()
 
 
 def _database(url: str) -> dict[str, object]:
@@ -126,10 +130,59 @@ CSRF_TRUSTED_ORIGINS = [
     for parts in [urlsplit(SPANBOARD_PUBLIC_URL)]
     if parts.scheme
 ]
+SECURE_PUBLIC = SPANBOARD_PUBLIC_URL.startswith("https://")
+CSRF_COOKIE_SECURE = SESSION_COOKIE_SECURE = SECURE_PUBLIC
+SESSION_COOKIE_NAME = "spanboard_session"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 86_400
 CSRF_COOKIE_NAME = "spanboard_csrf"
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_COOKIE_HTTPONLY = False
 CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"
+
+# Who may come in
+AUTH_USER_MODEL = "dashboard.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "dashboard:sign-in"
+SPANBOARD_LOCAL_USER = env_bool("SPANBOARD_LOCAL_USER", True)
+SPANBOARD_ANONYMOUS = env_str("SPANBOARD_ANONYMOUS")
+if SPANBOARD_ANONYMOUS not in {"", "viewer"}:
+    raise ImproperlyConfigured(
+        "SPANBOARD_ANONYMOUS must be empty or 'viewer', which lets everybody read."
+    )
+SPANBOARD_PROXY_USER_HEADER = env_str("SPANBOARD_PROXY_USER_HEADER")
+SPANBOARD_PROXY_ROLE = env_str("SPANBOARD_PROXY_ROLE", "viewer")
+if SPANBOARD_PROXY_ROLE not in {"viewer", "sharer", "admin"}:
+    raise ImproperlyConfigured(
+        "SPANBOARD_PROXY_ROLE must be viewer, sharer or admin, not "
+        f"{SPANBOARD_PROXY_ROLE!r}."
+    )
+
+
+def _networks(name: str, default: str = "") -> tuple[Network, ...]:
+    try:
+        return read_networks(env_list(name, default))
+    except ValueError as problem:
+        raise ImproperlyConfigured(f"{name}: {problem}") from problem
+
+
+SPANBOARD_TRUSTED_PROXIES = _networks("SPANBOARD_TRUSTED_PROXIES")
+SPANBOARD_RECEIVE_FROM = _networks("SPANBOARD_RECEIVE_FROM", "127.0.0.0/8,::1")
+if SPANBOARD_PROXY_USER_HEADER and not SPANBOARD_TRUSTED_PROXIES:
+    raise ImproperlyConfigured(
+        "SPANBOARD_PROXY_USER_HEADER needs SPANBOARD_TRUSTED_PROXIES, the addresses "
+        "of the proxy: from anybody else the header is ignored."
+    )
+SPANBOARD_SIGN_IN_RATE = env_str("SPANBOARD_SIGN_IN_RATE", "10/5m")
+SPANBOARD_LINK_RATE = env_str("SPANBOARD_LINK_RATE", "60/m")
 
 # Where traces come from
 SPANBOARD_JAEGER_URL = env_str("SPANBOARD_JAEGER_URL")
@@ -250,8 +303,19 @@ else:
         }
     }
 
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": SPANBOARD_CHANNEL_LAYER_URL,
+    }
+    if SPANBOARD_CHANNEL_LAYER_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
     "django.contrib.staticfiles",
     "channels",
     "csp",
@@ -263,9 +327,12 @@ MIDDLEWARE = [
     "dashboard.middleware.extra_headers",
     "csp.middleware.CSPMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "dashboard.middleware.languages",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "dashboard.gate.access",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dashboard.middleware.database_faults",
 ]

@@ -109,10 +109,10 @@ def test_a_data_directory_in_use_is_told(spanboard: Any) -> None:
     assert "Another Spanboard" in done.stderr
 
 
-def test_another_address_needs_a_word(tmp_path: Path) -> None:
+def test_another_address_needs_an_account(tmp_path: Path) -> None:
     done = run_up("--host", "0.0.0.0", "--data-dir", str(tmp_path / "data"))
     assert done.returncode == 2
-    assert "--insecure" in done.stderr
+    assert "./spanboard user add NAME --role admin" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_a_bad_upload_is_refused_and_stores_nothing(client: Client) -> None:
 
 
 def test_an_upload_from_another_site_is_refused() -> None:
-    strict = Client(enforce_csrf_checks=True)
+    strict = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
     assert upload(strict, b"{}").status_code == 403
 
 

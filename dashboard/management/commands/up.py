@@ -16,11 +16,12 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandParser
 
+from dashboard.access.addresses import is_loopback
 from dashboard.startup import (
     CannotStart,
     bind,
+    check_accounts,
     check_address,
-    is_loopback,
     lock_data_dir,
     prepare_database,
 )
@@ -48,11 +49,6 @@ class Command(BaseCommand):
             action="store_true",
             help="make no demo traffic (SPANBOARD_DEMO=0)",
         )
-        parser.add_argument(
-            "--insecure",
-            action="store_true",
-            help="allow an address beyond this machine, where anybody may read",
-        )
 
     def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
         """Options must be written out: manage.py reads them before Django does."""
@@ -61,25 +57,21 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Start everything, serve, and stop everything within 3 s of a signal."""
         try:
-            self.serve(insecure=bool(options["insecure"]))
+            self.serve()
         except (CannotStart, ImproperlyConfigured) as problem:
             self.stderr.write(f"spanboard: {problem}")
             sys.exit(2)
 
-    def serve(self, *, insecure: bool) -> None:
+    def serve(self) -> None:
         """Check, start the parts, run the server."""
         host, port = settings.SPANBOARD_HOST, settings.SPANBOARD_PORT
-        if not is_loopback(host) and not insecure:
-            raise CannotStart(
-                f"{host} can be reached from other machines, and there are no "
-                "accounts yet: anybody there could read all traces. Add --insecure "
-                "if that is wanted, and name the hosts in SPANBOARD_ALLOWED_HOSTS."
-            )
         check_address(settings.SPANBOARD_JAEGER_URL)
         os.umask(0o077)  # traces are for who runs this, not for the whole machine
         lock = lock_data_dir(settings.SPANBOARD_DATA_DIR)
         sock = bind(host, port)
         prepare_database()
+        if not is_loopback(host):
+            check_accounts(host)
 
         from dashboard.actions.sources import prepare_sources
         from dashboard.runtime import EmbeddedCelery
