@@ -40,12 +40,131 @@ class Source(models.Model):
     services = models.JSONField(default=list)
     swept_back_to_us = models.BigIntegerField(null=True)
     next_sweep_at = models.DateTimeField(null=True)
-    not_had = models.PositiveIntegerField(default=0)  # windows still at the limit
+    not_had = models.PositiveIntegerField(default=0)  # gaps, see ``Gap``
+    # What is still to be asked: service → [[start µs, end µs], …].
+    open_windows = models.JSONField(default=dict)
+    behind = models.BooleanField(default=False)  # the last pull left some of that
+    sweep_from_us = models.BigIntegerField(null=True)  # a sweep is under way
+    sweep_since = models.DateTimeField(null=True)
+    # Pace: why, how long the pause is, and the usual time of an answer.
+    pace = models.CharField(max_length=20, blank=True)
+    pause_s = models.FloatField(default=0.0)
+    next_pull_at = models.DateTimeField(null=True)
+    answer_ms = models.FloatField(default=0.0)
+    usual_ms = models.FloatField(default=0.0)
+    clock_offset_s = models.FloatField(default=0.0)  # its clock less ours
+    # What is taken; empty and ``None`` stand for the settings.
+    include = models.TextField(blank=True)
+    exclude = models.TextField(blank=True)
+    kept_share = models.FloatField(null=True)
+    left_out = models.PositiveBigIntegerField(default=0)  # traces not taken by share
+    left_out_to_us = models.BigIntegerField(null=True)  # counted up to
+    # What pages show without counting rows.
+    held = models.PositiveBigIntegerField(default=0)
+    newest_us = models.BigIntegerField(null=True)
 
     def __str__(self) -> str:
         return self.name
 
 
+class SourceMinute(models.Model):
+    """What a source gave in one minute of arrival, for rates and lag.
+
+    Each write adds a row; they are folded to one a minute later.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="minutes")
+    minute = models.BigIntegerField()  # since the epoch
+    folded = models.BooleanField(default=False)
+    traces = models.PositiveBigIntegerField(default=0)
+    spans = models.PositiveBigIntegerField(default=0)
+    newest_us = models.BigIntegerField(default=0)
+    lags = models.JSONField(default=dict)  # bucket → traces, see actions.arrivals
+
+    class Meta:
+        """Read by window."""
+
+        indexes = [models.Index(fields=["minute"], name="source_minute")]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.minute}"
+
+
+class Gap(models.Model):
+    """A stretch of time whose traces of a service could not be had."""
+
+    class Reason(models.TextChoices):
+        """Why."""
+
+        CUT = "cut", _("More traces at one moment than the backend gives")
+        OLD = "old", _("Not had before it was too old to be kept")
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="gaps")
+    service = models.CharField(max_length=255)
+    start_us = models.BigIntegerField()
+    end_us = models.BigIntegerField()
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    noted_at = models.DateTimeField()
+
+    class Meta:
+        """Each once."""
+
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "service", "start_us", "end_us"], name="one_gap"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.start_us}"
+
+
+class BackFill(models.Model):
+    """A chosen past window that is fetched from a source, with its progress."""
+
+    class State(models.TextChoices):
+        """Where it stands; waiting and running ones go on by themselves."""
+
+        WAITING = "waiting", _("Waiting")
+        RUNNING = "running", _("Running")
+        STOPPED = "stopped", _("Stopped")
+        DONE = "done", _("Done")
+
+    source = models.ForeignKey(
+        Source, on_delete=models.CASCADE, related_name="back_fills"
+    )
+    start_us = models.BigIntegerField()
+    end_us = models.BigIntegerField()
+    state = models.CharField(
+        max_length=10, choices=State.choices, default=State.WAITING
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+    busy_until = models.DateTimeField(null=True)
+    next_try_at = models.DateTimeField(null=True)
+    # What is left: service → [[start µs, end µs], …]; ``None`` before the first ask.
+    open_windows = models.JSONField(null=True)
+    windows = models.PositiveIntegerField(default=0)
+    windows_done = models.PositiveIntegerField(default=0)
+    found = models.PositiveIntegerField(default=0)  # traces that were looked at
+    stored = models.PositiveIntegerField(default=0)
+    spans = models.PositiveBigIntegerField(default=0)
+    buried = models.PositiveIntegerField(default=0)  # deleted here before
+    not_had = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    problem = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.start_us}"
+
+
+class Watch(models.Model):
+    """When somebody last had a live page open, on any process; one row."""
+
+    seen_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.seen_at)
 SEARCHED = ("listed", "source", "max_span_us")
 
 

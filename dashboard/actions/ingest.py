@@ -14,6 +14,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from dashboard.actions import meters
+from dashboard.actions.arrivals import Arrival, count_arrivals
 from dashboard.actions.locks import hold_traces, is_passing
 from dashboard.actions.prepare import Prepared, book_all, prepare
 from dashboard.actions.terms import insert_terms, list_terms, term_rows
@@ -68,19 +69,22 @@ class Changed(Exception):
     """Somebody else wrote a trace of this batch first."""
 
 
-def ingest(source: Source, traces: list[Trace], *, replace: bool) -> IngestResult:
+def ingest(
+    source: Source, traces: list[Trace], *, replace: bool, timed: bool = True
+) -> IngestResult:
     """Store traces of one source, each in full or not at all, and announce them.
 
     ``replace``: each trace is the source's whole present answer (pulled) and
     replaces an earlier one; else (pushed) its spans are merged into what is
-    stored. Storing the same again changes nothing.
+    stored. Storing the same again changes nothing. ``timed``: they come as they
+    happen, so that their lag counts; what is fetched from the past does not.
     """
     result = IngestResult()
     for first in range(0, len(traces), BATCH):
         part = traces[first : first + BATCH]
         for attempt in range(MAX_TRIES):
             try:
-                done = _ingest_batch(source, part, replace)
+                done = _ingest_batch(source, part, replace, timed)
                 break
             except (Changed, IntegrityError):
                 if attempt == MAX_TRIES - 1:
@@ -122,7 +126,9 @@ def _group(traces: list[Trace]) -> dict[str, Trace]:
     return found
 
 
-def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestResult:
+def _ingest_batch(
+    source: Source, traces: list[Trace], whole: bool, timed: bool
+) -> IngestResult:
     result = IngestResult()
     groups = _group(traces)
     buried = {
@@ -155,6 +161,7 @@ def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestRes
         delta = book_all(ready)
         with transaction.atomic():
             _write(source, ready, now, delta)
+            count_arrivals(source.pk, map(_arrival, ready), now, timed=timed)
         for prepared in ready:
             result.created += prepared.old is None
             result.grown += prepared.old is not None
@@ -163,6 +170,17 @@ def _ingest_batch(source: Source, traces: list[Trace], whole: bool) -> IngestRes
             result.added_spans += len(prepared.trace) - before
             result.keys.append(prepared.key)
     return result
+
+
+def _arrival(prepared: Prepared) -> Arrival:
+    analysis, old = prepared.analysis, prepared.old
+    start_us = analysis.start_ns // 1_000
+    return Arrival(
+        old is None,
+        len(prepared.trace) - (old.span_count if old else 0),
+        start_us,
+        start_us + analysis.duration_ns // 1_000,
+    )
 
 
 def _write(

@@ -13,6 +13,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import translation
 
+from dashboard.live import watching
 from dashboard.live.events import SOURCES, TRACES, trace_group
 from dashboard.presenters import results, sources, topology
 from dashboard.storing import in_thread, trouble_of
@@ -59,6 +60,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         for group in self.joined:
             await self.channel_layer.group_add(group, self.channel_name)
         await self.accept()
+        watching.opened(self.channel_name)
         self.sender = asyncio.create_task(self._send_all())
 
     def topics(self) -> tuple[str, ...]:
@@ -67,6 +69,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         """Leave the groups."""
+        watching.closed(self.channel_name)
         for group in getattr(self, "joined", []):
             await self.channel_layer.group_discard(group, self.channel_name)
         sender = getattr(self, "sender", None)

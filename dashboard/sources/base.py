@@ -18,6 +18,37 @@ class Found:
     full: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What a backend tells of a trace without its spans."""
+
+    trace_id: str
+    span_count: int
+    start_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Traces of one search without their spans; ``full`` as in ``Found``."""
+
+    traces: list[Listed]
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A search of a person: what the backend can answer of it."""
+
+    service: str
+    start_us: int
+    end_us: int
+    limit: int
+    operation: str = ""
+    tags: tuple[tuple[str, str], ...] = ()
+    min_duration_us: int | None = None
+    max_duration_us: int | None = None
+
+
 class TraceSource(ABC):
     """A backend; each method raises a ``SourceError`` with a sentence for people."""
 
@@ -30,6 +61,24 @@ class TraceSource(ABC):
         self, service: str, start_us: int, end_us: int, limit: int
     ) -> Found:
         """Traces of a service whose spans start in a window, unadjusted."""
+
+    def list_traces(
+        self, service: str, start_us: int, end_us: int, limit: int
+    ) -> Listing | None:
+        """As ``find_traces``, without the spans; ``None`` where it can not."""
+        return None
+
+    @abstractmethod
+    def search(self, asked: Asked) -> Found:
+        """Traces that match a person's search, unadjusted."""
+
+    def mean_answer_ms(self) -> float:
+        """What answers took since the last call; 0 where none came."""
+        return 0.0
+
+    def clock_offset_s(self) -> float:
+        """The backend's clock less ours, seconds; 0 where it does not tell."""
+        return 0.0
 
     @abstractmethod
     def get_trace(self, trace_id: str) -> Trace:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -13,6 +15,7 @@ from dashboard.traces.errors import (
     PayloadTooLarge,
     SourceTimeout,
     SourceUnavailable,
+    Throttled,
 )
 
 MAX_REDIRECTS = 3
@@ -31,6 +34,7 @@ class HttpSettings:
     insecure_tls: bool = False
     timeout_s: float = 20.0
     max_bytes: int = 256 * 2**20
+    concurrency: int = 4  # requests at once, of all that ask through one client
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,51 @@ class Answer:
         )
 
 
+@dataclass(slots=True)
+class Meter:
+    """What answers took since the last reading, and the backend's clock."""
+
+    count: int = 0
+    total_s: float = 0.0
+    clock_offset_s: float = 0.0  # its clock less ours; whole seconds at best
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def note(self, took_s: float, date: str) -> None:
+        """One answer came."""
+        offset_s = None
+        if date:
+            try:
+                offset_s = parsedate_to_datetime(date).timestamp() - time.time()
+            except (ValueError, TypeError, OverflowError):
+                offset_s = None
+        with self.lock:
+            self.count += 1
+            self.total_s += took_s
+            if offset_s is not None:
+                self.clock_offset_s = offset_s
+
+    def read(self) -> float:
+        """The mean of milliseconds since the last reading; 0 without any."""
+        with self.lock:
+            mean_ms = self.total_s / self.count * 1e3 if self.count else 0.0
+            self.count, self.total_s = 0, 0.0
+        return mean_ms
+
+
+def retry_after_s(value: str) -> float | None:
+    """The seconds of a ``Retry-After``, which is a number or a date."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 class HttpBackend:
     """Asks one backend; safe to use from several threads."""
 
@@ -56,6 +105,8 @@ class HttpBackend:
         self, settings: HttpSettings, transport: httpx.BaseTransport | None = None
     ):
         self.settings = settings
+        self.meter = Meter()
+        self._slots = threading.BoundedSemaphore(max(1, settings.concurrency))
         parts = urlsplit(settings.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SourceUnavailable(
@@ -100,6 +151,18 @@ class HttpBackend:
         (answer too large), each with a sentence for people.
         """
         url = f"{self.settings.url.rstrip('/')}/{path.lstrip('/')}"
+        # Whoever asks waits here for a place, so that all together keep the limit.
+        if not self._slots.acquire(timeout=2 * self.settings.timeout_s):
+            raise SourceTimeout(
+                f"{self._name} is asked {self.settings.concurrency} questions at once "
+                "already (SPANBOARD_PULL_CONCURRENCY), and none was answered in time."
+            )
+        try:
+            return self._follow(url, parameters)
+        finally:
+            self._slots.release()
+
+    def _follow(self, url: str, parameters: dict[str, Any] | None) -> Answer:
         home = urlsplit(url)
         deadline = time.monotonic() + self.settings.timeout_s
         for _ in range(MAX_REDIRECTS + 1):
@@ -125,6 +188,7 @@ class HttpBackend:
         self, url: str, parameters: dict[str, Any] | None, deadline: float
     ) -> tuple[Answer, str | None]:
         limit = self.settings.max_bytes
+        began = time.monotonic()
         try:
             with self.client.stream("GET", url, params=parameters) as response:
                 if response.is_redirect:
@@ -142,6 +206,19 @@ class HttpBackend:
                     if time.monotonic() > deadline:
                         raise SourceTimeout(self._slow())
                     parts.append(part)
+                self.meter.note(
+                    time.monotonic() - began, response.headers.get("date", "")
+                )
+                wait_s = retry_after_s(response.headers.get("retry-after", ""))
+                if response.status_code == 429 or (
+                    response.status_code == 503 and wait_s is not None
+                ):
+                    pause = "" if wait_s is None else f" of {wait_s:.0f} s"
+                    raise Throttled(
+                        f"{self._name} asks for a pause{pause} "
+                        f"(status {response.status_code}).",
+                        wait_s,
+                    )
                 kind = response.headers.get("content-type", "")
                 return Answer(response.status_code, kind, b"".join(parts)), None
         except httpx.TimeoutException as problem:

@@ -19,6 +19,14 @@ class SourceTimeout(SourceUnavailable):
     """The backend did not answer in time."""
 
 
+class Throttled(SourceUnavailable):
+    """The backend asks for a pause, of ``wait_s`` seconds where it says so."""
+
+    def __init__(self, text: str, wait_s: float | None = None):
+        super().__init__(text)
+        self.wait_s = wait_s
+
+
 class TraceNotFound(SourceError):
     """The backend holds no trace of this id."""
 

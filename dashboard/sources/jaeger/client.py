@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from dashboard.sources.base import Found, TraceSource
+from dashboard.sources.base import Asked, Found, Listed, Listing, TraceSource
 from dashboard.sources.http import Answer, HttpBackend, HttpSettings
 from dashboard.sources.jaeger.parse import parse_v1
 from dashboard.sources.otlp.parse import parse_json
@@ -33,6 +33,15 @@ class JaegerSource(TraceSource):
         self.http = HttpBackend(settings, transport)
         self.api = ""  # "v1" or "v3" once known
         self.snake_case = False  # v3 before 2.19 wants query.service_name
+        self.summaries: bool | None = None  # since 2.19; unknown before the first ask
+
+    def mean_answer_ms(self) -> float:
+        """What answers took since the last call."""
+        return self.http.meter.read()
+
+    def clock_offset_s(self) -> float:
+        """Its clock less ours, by the date of its last answer."""
+        return self.http.meter.clock_offset_s
 
     def close(self) -> None:
         """Close the connections."""
@@ -72,41 +81,23 @@ class JaegerSource(TraceSource):
         self, service: str, start_us: int, end_us: int, limit: int
     ) -> Found:
         """Search one service; asks for raw spans, since Spanboard adjusts itself."""
+        return self.search(Asked(service, start_us, end_us, limit))
+
+    def search(self, asked: Asked) -> Found:
+        """Search with all conditions that Jaeger knows."""
         if not self.api:
             self.list_services()
         if self.api == "v1":
-            answer = self.http.get(
-                "api/traces",
-                {
-                    "service": service,
-                    "start": start_us,
-                    "end": end_us,
-                    "limit": limit,
-                    "raw": "true",
-                },
-            )
+            answer = self.http.get("api/traces", _v1_parameters(asked))
             decoded = self._decode(answer, "v1")
         else:
-            decoded = self._find_v3(service, start_us, end_us, limit)
+            decoded = self._find_v3(asked)
         # What could not be read was in the answer all the same.
         found = len(decoded.traces) + len(decoded.problems)
-        return Found(decoded.traces, decoded.problems, found >= limit)
+        return Found(decoded.traces, decoded.problems, found >= asked.limit)
 
-    def _find_v3(self, service: str, start_us: int, end_us: int, limit: int) -> Decoded:
-        camel = {
-            "query.serviceName": service,
-            "query.startTimeMin": _rfc3339(start_us),
-            "query.startTimeMax": _rfc3339(end_us),
-            "query.searchDepth": limit,
-            "query.rawTraces": "true",
-        }
-        snake = {
-            "query.service_name": service,
-            "query.start_time_min": _rfc3339(start_us),
-            "query.start_time_max": _rfc3339(end_us),
-            "query.num_traces": limit,
-            "query.raw_traces": "true",
-        }
+    def _find_v3(self, asked: Asked) -> Decoded:
+        camel, snake = _v3_parameters(asked), _v3_snake_parameters(asked)
         answer = self.http.get("api/v3/traces", snake if self.snake_case else camel)
         if answer.status in (400, 500) and not self.snake_case:
             # An older version wants the other spelling. Only an answer that works
@@ -117,6 +108,30 @@ class JaegerSource(TraceSource):
         if answer.status == 404 and not answer.is_html:
             return Decoded([], [], "otlp-json")
         return self._decode(answer, "v3")
+
+    def list_traces(
+        self, service: str, start_us: int, end_us: int, limit: int
+    ) -> Listing | None:
+        """The search without spans, where the server has trace-summaries.
+
+        A server that does not have them says so by status, by a web page or by
+        another shape; a passing fault settles nothing.
+        """
+        if self.summaries is False:
+            return None
+        asked = Asked(service, start_us, end_us, limit)
+        parameters = _v3_parameters(asked)
+        del parameters["query.rawTraces"]
+        answer = self.http.get("api/v3/trace-summaries", parameters)
+        found = self._object(answer)
+        if answer.status == 200 and found is not None:
+            rows = found.get("summaries")
+            if isinstance(rows, list):
+                self.summaries = True
+                return Listing(_listed(rows), len(rows) >= limit)
+        if answer.status in (200, 400, 404, 405) or answer.is_html:
+            self.summaries = self.summaries or False
+        return None
 
     def get_trace(self, trace_id: str) -> Trace:
         """One trace by id."""
@@ -181,6 +196,79 @@ class JaegerSource(TraceSource):
 
 def _names(found: Any) -> list[str]:
     return sorted({name for name in found or [] if isinstance(name, str) and name})
+
+
+def _v1_parameters(asked: Asked) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "service": asked.service,
+        "start": asked.start_us,
+        "end": asked.end_us,
+        "limit": asked.limit,
+        "raw": "true",
+    }
+    if asked.operation:
+        found["operation"] = asked.operation
+    if asked.tags:
+        found["tags"] = json.dumps(dict(asked.tags), ensure_ascii=False)
+    if asked.min_duration_us is not None:
+        found["minDuration"] = f"{asked.min_duration_us}us"
+    if asked.max_duration_us is not None:
+        found["maxDuration"] = f"{asked.max_duration_us}us"
+    return found
+
+
+def _v3_parameters(asked: Asked) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "query.serviceName": asked.service,
+        "query.startTimeMin": _rfc3339(asked.start_us),
+        "query.startTimeMax": _rfc3339(asked.end_us),
+        "query.searchDepth": asked.limit,
+        "query.rawTraces": "true",
+    }
+    if asked.operation:
+        found["query.operationName"] = asked.operation
+    if asked.tags:
+        found["query.attributes"] = json.dumps(dict(asked.tags), ensure_ascii=False)
+    if asked.min_duration_us is not None:
+        found["query.durationMin"] = f"{asked.min_duration_us}us"
+    if asked.max_duration_us is not None:
+        found["query.durationMax"] = f"{asked.max_duration_us}us"
+    return found
+
+
+SNAKE = {
+    "query.serviceName": "query.service_name",
+    "query.startTimeMin": "query.start_time_min",
+    "query.startTimeMax": "query.start_time_max",
+    "query.searchDepth": "query.num_traces",
+    "query.rawTraces": "query.raw_traces",
+    "query.operationName": "query.operation_name",
+    "query.durationMin": "query.duration_min",
+    "query.durationMax": "query.duration_max",
+}
+
+
+def _v3_snake_parameters(asked: Asked) -> dict[str, Any]:
+    """As servers before 2.19 spell them; those can not search by tags here."""
+    found = _v3_parameters(asked)
+    return {SNAKE.get(name, name): value for name, value in found.items()}
+
+
+def _listed(rows: list[Any]) -> list[Listed]:
+    """What can be read of summaries; zero fields are left out by the server."""
+    found = []
+    for row in rows:
+        if not isinstance(row, dict):
+            continue
+        trace_id = row.get("traceId") or row.get("trace_id")
+        try:
+            start_us = int(row.get("minStartTimeUnixNano") or 0) // 1_000
+            spans = int(row.get("spanCount") or 0)
+        except (TypeError, ValueError):
+            continue
+        if isinstance(trace_id, str) and trace_id:
+            found.append(Listed(trace_id, spans, start_us))
+    return found
 
 
 def _rfc3339(at_us: int) -> str:
