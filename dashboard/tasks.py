@@ -15,7 +15,7 @@ from typing import ParamSpec
 from celery import shared_task
 from django.db import Error, connection
 
-from dashboard.actions import ingest, pull, retention, rollups, shares
+from dashboard.actions import arrivals, ingest, pull, retention, rollups, shares
 from dashboard.live.events import SOURCES, publish
 from dashboard.presenters.store_faults import sentence
 from dashboard.storing import note_trouble, present_trouble
@@ -81,6 +81,13 @@ def fold_rollups() -> None:
 def enforce_retention() -> None:
     """Delete what is beyond the limits."""
     retention.enforce_retention()
+
+
+@shared_task
+@patient
+def tally_sources() -> None:
+    """Fold the counters of the sources."""
+    arrivals.tally()
 
 
 @shared_task

@@ -263,6 +263,7 @@ CELERY_TASK_ROUTES = {
     "dashboard.tasks.fold_rollups": {"queue": "maintenance"},
     "dashboard.tasks.enforce_retention": {"queue": "maintenance"},
     "dashboard.tasks.expire_shares": {"queue": "maintenance"},
+    "dashboard.tasks.tally_sources": {"queue": "maintenance"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -286,6 +287,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "enforce-retention": {
         "task": "dashboard.tasks.enforce_retention",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "tally-sources": {
+        "task": "dashboard.tasks.tally_sources",
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },

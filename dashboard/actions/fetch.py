@@ -8,9 +8,10 @@ from django.utils import timezone
 
 from dashboard.actions.ingest import ingest
 from dashboard.actions.pull import client_of
+from dashboard.actions.sources import note_throttled
 from dashboard.models import Source
 from dashboard.sources.registry import MAKERS
-from dashboard.traces.errors import SourceError, TraceNotFound
+from dashboard.traces.errors import SourceError, Throttled, TraceNotFound
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +30,14 @@ def fetch_trace(trace_id: str) -> tuple[bool, list[str]]:
             trace = client_of(source).get_trace(trace_id)
         except TraceNotFound:
             continue
+        except Throttled as problem:
+            note_throttled(source, problem)
+            problems.append(str(problem))
+            continue
         except SourceError as problem:
             log.warning("%s could not be asked for a trace: %s", source.name, problem)
             problems.append(str(problem))
             continue
-        ingest(source, [trace], replace=True)
+        ingest(source, [trace], replace=True, timed=False)
         return True, problems
     return False, problems

@@ -45,9 +45,7 @@ def next_pace(
     poll_s = settings.SPANBOARD_POLL_SECONDS
     base_s = poll_s if watched else max(poll_s, settings.SPANBOARD_IDLE_POLL_SECONDS)
     reason = WATCHED if watched else IDLE
-    is_slow = bool(
-        usual_ms and answer_ms > max(SLOW_LEAST_MS, SLOW_TIMES * usual_ms)
-    )
+    is_slow = bool(usual_ms and answer_ms > max(SLOW_LEAST_MS, SLOW_TIMES * usual_ms))
     if answer_ms:
         weight = 0.02 if is_slow else 0.2
         usual_ms = usual_ms + weight * (answer_ms - usual_ms) if usual_ms else answer_ms

@@ -10,12 +10,15 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
+from dashboard.actions.pace import MAX_TOLD_S, TOLD
 from dashboard.live.events import SOURCES, publish
 from dashboard.models import Source
 from dashboard.sources.http import HttpSettings
+from dashboard.traces.errors import Throttled
 
 log = logging.getLogger(__name__)
 MAX_PAUSE_S = 60
+THROTTLED_IS_FAILING = 3  # pauses asked for in a row
 DEMO_HEADER = "X-Spanboard-Demo"
 
 
@@ -72,7 +75,7 @@ def prepare_sources() -> bool:
             name = "Jaeger" if not jaegers.exists() else f"Jaeger {url}"[:100]
             source = ensure_source(Source.Kind.JAEGER, url, name)
         Source.objects.filter(pk=source.pk).update(
-            enabled=True, next_try_at=None, busy_until=None
+            enabled=True, next_try_at=None, next_pull_at=None, busy_until=None
         )
         return False
     jaegers.update(enabled=False)
@@ -102,6 +105,7 @@ def http_settings(source: Source) -> HttpSettings:
         insecure_tls=settings.SPANBOARD_JAEGER_INSECURE_TLS,
         timeout_s=settings.SPANBOARD_JAEGER_TIMEOUT_SECONDS,
         max_bytes=settings.SPANBOARD_JAEGER_MAX_BYTES,
+        concurrency=settings.SPANBOARD_PULL_CONCURRENCY,
     )
 
 
@@ -137,6 +141,27 @@ def note_failure(source: Source, problem: Exception) -> None:
     )
     if first:
         log.warning("%s fails: %s", source.name, problem)
+    publish(SOURCES, {"source": source.pk})
+
+
+def note_throttled(source: Source, problem: Throttled) -> None:
+    """A source asks for a pause: keep it; who asks often enough counts as failing."""
+    now = timezone.now()
+    pause_s = 2.0 ** min(source.failures, 6)
+    if problem.wait_s is not None:
+        pause_s = min(max(problem.wait_s, 1.0), MAX_TOLD_S)
+    failing = source.failing_since
+    if source.failures + 1 >= THROTTLED_IS_FAILING:
+        failing = failing or now
+    Source.objects.filter(pk=source.pk).update(
+        failing_since=failing,
+        failures=F("failures") + 1,
+        last_error=str(problem)[:2000],
+        next_try_at=now + timedelta(seconds=pause_s),
+        pace=TOLD,
+        pause_s=pause_s,
+    )
+    log.warning("%s: %s", source.name, problem)
     publish(SOURCES, {"source": source.pk})
 
 

@@ -25,9 +25,14 @@ class Window:
         return Window(self.start_us, middle), Window(middle, self.end_us)
 
 
-def growing_windows(start_us: int, end_us: int) -> list[Window]:
-    """A long stretch in pieces that double in length towards the past, newest first."""
-    windows, length = [], 10 * FIRST_SPAN_US
+def growing_windows(
+    start_us: int, end_us: int, first_us: int = 10 * FIRST_SPAN_US
+) -> list[Window]:
+    """A long stretch in pieces that double in length towards the past, newest first.
+
+    ``first_us``: the length of the newest piece.
+    """
+    windows, length = [], first_us
     while end_us > start_us:
         first = max(start_us, end_us - length)
         windows.append(Window(first, end_us))

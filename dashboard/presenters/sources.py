@@ -5,22 +5,25 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 
 from dashboard.models import Source
 from dashboard.presenters import text
+from dashboard.reads.sources import arrivals
 
 
 def source_rows() -> list[dict[str, Any]]:
     """All sources with their state in words."""
     rows = []
-    for source in Source.objects.annotate(
-        held=Count("traces"), newest=Max("traces__start_us")
-    ).order_by("pk"):
+    sources = list(Source.objects.order_by("pk"))
+    came = arrivals(source.pk for source in sources)
+    for source in sources:
+        lately = came[source.pk]
+        held = source.held + lately.unfolded
+        newest_us = max(source.newest_us or 0, lately.newest_us) or None
         lag_s = None
-        if source.newest:
-            lag_s = max(0, round(time.time() - source.newest / 1e6))
+        if newest_us:
+            lag_s = max(0, round(time.time() - newest_us / 1e6))
         rows.append(
             {
                 "id": source.pk,
@@ -30,10 +33,10 @@ def source_rows() -> list[dict[str, Any]]:
                 "enabled": source.enabled,
                 "is_demo": source.is_demo,
                 "pulled": source.kind == Source.Kind.JAEGER,
-                "traces": source.held,
-                "traces_text": text.count(source.held),
+                "traces": held,
+                "traces_text": text.count(held),
                 "services": len(source.services),
-                "newest_us": source.newest,
+                "newest_us": newest_us,
                 "lag_s": lag_s,
                 "last_success_us": _us(source.last_success_at),
                 "failing_since_us": _us(source.failing_since),

@@ -31,8 +31,15 @@ from tests.store.test_ingest import EDGES, PIECES, edges, jaeger
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def only_v1(answer):
+    return lambda r: (
+        httpx.Response(404) if r.url.path.startswith("/api/v3/") else answer(r)
+    )
+
+
 def fake(monkeypatch, answer):
-    c = JaegerSource(HttpSettings("http://jaeger:16686"), httpx.MockTransport(answer))
+    transport = httpx.MockTransport(only_v1(answer))
+    c = JaegerSource(HttpSettings("http://jaeger:16686"), transport)
     monkeypatch.setattr(pull, "client_of", lambda s: c)
     return c
 
@@ -101,7 +108,7 @@ def test_too_large_answer_is_split(monkeypatch):
 
     c = JaegerSource(
         HttpSettings("http://jaeger:16686", max_bytes=10_000),
-        httpx.MockTransport(answer),
+        httpx.MockTransport(only_v1(answer)),
     )
     monkeypatch.setattr(pull, "client_of", lambda s: c)
     pull.pull_source(jaeger().pk)

@@ -139,6 +139,8 @@ class Backend:
             return self.fault
         if request.url.path == "/api/services":
             return httpx.Response(200, json={"data": ["web"]})
+        if request.url.path.startswith("/api/v3/"):
+            return httpx.Response(404)
         low, high = (int(request.url.params[n]) for n in ("start", "end"))
         limit = int(request.url.params["limit"])
         found = [t for t in self.traces if low <= t.start_ns[0] // 1000 <= high]
