@@ -165,6 +165,8 @@ class Watch(models.Model):
 
     def __str__(self) -> str:
         return str(self.seen_at)
+
+
 SEARCHED = ("listed", "source", "max_span_us")
 
 

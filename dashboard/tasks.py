@@ -15,7 +15,15 @@ from typing import ParamSpec
 from celery import shared_task
 from django.db import Error, connection
 
-from dashboard.actions import arrivals, ingest, pull, retention, rollups, shares
+from dashboard.actions import (
+    arrivals,
+    backfill,
+    ingest,
+    pull,
+    retention,
+    rollups,
+    shares,
+)
 from dashboard.live.events import SOURCES, publish
 from dashboard.presenters.store_faults import sentence
 from dashboard.storing import note_trouble, present_trouble
@@ -53,6 +61,8 @@ def poll_sources() -> None:
     for source_id in pull.due_sources():
         # Where all workers are busy, what waits is thrown away, not heaped up.
         pull_source.apply_async((source_id,), expires=PULL_WAITS_S)
+    for fill_id in backfill.due():
+        back_fill.apply_async((fill_id,), expires=PULL_WAITS_S)
 
 
 @shared_task
@@ -60,6 +70,13 @@ def poll_sources() -> None:
 def pull_source(source_id: int) -> None:
     """Pull one source."""
     pull.pull_source(source_id)
+
+
+@shared_task
+@patient
+def back_fill(fill_id: int) -> None:
+    """A slice of a back-fill."""
+    backfill.run(fill_id)
 
 
 @shared_task

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -65,6 +66,29 @@ def env_float(name: str, default: float, minimum: float = 0.0) -> float:
 def env_list(name: str, default: str = "") -> list[str]:
     """A list written with commas."""
     return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
+
+
+class Place(NamedTuple):
+    """A backend that is configured; ``name`` is empty where none was given."""
+
+    name: str
+    url: str
+
+    @property
+    def word(self) -> str:
+        """The name as it stands in the names of variables."""
+        return re.sub(r"[^A-Z0-9]+", "_", self.name.upper())
+
+
+def read_places(text: str) -> tuple[Place, ...]:
+    """Addresses with commas, each with a name before it or not: ``shop=http://…``."""
+    places: dict[str, Place] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(?:([\w .-]{1,60})=)?(\S*?)/*\s*", part)
+        name, url = (match[1] or "", match[2]) if match else ("", part.strip())
+        if url:
+            places.setdefault(url, Place(name.strip(), url))
+    return tuple(places.values())
 
 
 def env_secret(name: str, default: str = "") -> str:

@@ -21,6 +21,7 @@ from webapp.env import (
     env_parsed,
     env_secret,
     env_str,
+    read_places,
 )
 from webapp.static import digest_of
 
@@ -186,11 +187,24 @@ SPANBOARD_LINK_RATE = env_str("SPANBOARD_LINK_RATE", "60/m")
 
 # Where traces come from
 SPANBOARD_JAEGER_URL = env_str("SPANBOARD_JAEGER_URL")
+SPANBOARD_JAEGERS = read_places(SPANBOARD_JAEGER_URL)
 SPANBOARD_JAEGER_TOKEN = env_secret("SPANBOARD_JAEGER_TOKEN")
 SPANBOARD_JAEGER_USER = env_str("SPANBOARD_JAEGER_USER")
 SPANBOARD_JAEGER_PASSWORD = env_secret("SPANBOARD_JAEGER_PASSWORD")
 SPANBOARD_JAEGER_HEADERS = env_secret("SPANBOARD_JAEGER_HEADERS")
 SPANBOARD_JAEGER_CA = env_str("SPANBOARD_JAEGER_CA")
+# A Jaeger with a name has secrets of its own, and is sent no other's.
+SPANBOARD_JAEGER_OWN = {
+    place.url: {
+        "token": env_secret(f"SPANBOARD_JAEGER_TOKEN_{place.word}"),
+        "user": env_str(f"SPANBOARD_JAEGER_USER_{place.word}"),
+        "password": env_secret(f"SPANBOARD_JAEGER_PASSWORD_{place.word}"),
+        "headers": env_secret(f"SPANBOARD_JAEGER_HEADERS_{place.word}"),
+        "ca_file": env_str(f"SPANBOARD_JAEGER_CA_{place.word}"),
+    }
+    for place in SPANBOARD_JAEGERS
+    if place.name
+}
 SPANBOARD_JAEGER_INSECURE_TLS = env_bool("SPANBOARD_JAEGER_INSECURE_TLS", False)
 SPANBOARD_JAEGER_TIMEOUT_SECONDS = env_float(
     "SPANBOARD_JAEGER_TIMEOUT_SECONDS", 20.0, 0.1
@@ -260,6 +274,7 @@ CELERY_TASK_QUEUES = [Queue(name) for name in ("pull", "ingest", "maintenance")]
 CELERY_TASK_DEFAULT_QUEUE = "ingest"
 CELERY_TASK_ROUTES = {
     "dashboard.tasks.pull_source": {"queue": "pull"},
+    "dashboard.tasks.back_fill": {"queue": "pull"},
     "dashboard.tasks.fold_rollups": {"queue": "maintenance"},
     "dashboard.tasks.enforce_retention": {"queue": "maintenance"},
     "dashboard.tasks.expire_shares": {"queue": "maintenance"},

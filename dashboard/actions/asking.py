@@ -97,6 +97,7 @@ class Asker:
         self.number = itertools.count()
         self.seen: dict[str, int] = {}
         self.failed: Counter[str] = Counter()
+        self.buried: set[str] = set()
         self.gaps = set(
             Gap.objects.filter(source=source).values_list("service", flat=True)
         )
@@ -201,6 +202,8 @@ class Asker:
         stones = set(
             Tombstone.objects.filter(**mine).values_list("trace_key", flat=True)
         )
+        self.report.stored.buried += len(stones - self.buried)
+        self.buried |= stones
         told = _told.setdefault(self.source.pk, {})
         wanted = []
         for key, listed in chosen.items():

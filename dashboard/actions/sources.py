@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from dashboard.actions.pace import MAX_TOLD_S, TOLD
 from dashboard.live.events import SOURCES, publish
-from dashboard.models import Source
+from dashboard.models import BackFill, Source
 from dashboard.sources.http import HttpSettings
 from dashboard.traces.errors import Throttled
 
@@ -61,52 +61,72 @@ def _named(name: str, kind: str) -> Source:
 
 
 def prepare_sources() -> bool:
-    """Make the configured source; returns whether demo traffic is wanted.
+    """Make the configured sources; returns whether demo traffic is wanted.
 
     A Jaeger of an earlier start that is no longer configured is switched off;
-    its traces stay.
+    its traces stay. Call it where nothing else runs yet: it ends all claims.
     """
-    url = settings.SPANBOARD_JAEGER_URL.rstrip("/")
-    jaegers = Source.objects.filter(kind=Source.Kind.JAEGER)
-    if url:
-        jaegers.exclude(url=url).update(enabled=False)
-        source = jaegers.filter(url=url).first()
-        if source is None:
-            name = "Jaeger" if not jaegers.exists() else f"Jaeger {url}"[:100]
-            source = ensure_source(Source.Kind.JAEGER, url, name)
-        Source.objects.filter(pk=source.pk).update(
-            enabled=True, next_try_at=None, next_pull_at=None, busy_until=None
-        )
-        return False
-    jaegers.update(enabled=False)
+    pulled = sync_sources()
+    Source.objects.filter(pk__in=pulled).update(
+        enabled=True, next_try_at=None, next_pull_at=None
+    )
     Source.objects.update(busy_until=None)
-    return bool(settings.SPANBOARD_DEMO)
+    BackFill.objects.update(busy_until=None)
+    return bool(settings.SPANBOARD_DEMO) and not pulled
+
+
+def sync_sources() -> list[int]:
+    """Bring the configured Jaegers into the database; returns their ids.
+
+    One with a name keeps its traces when its address changes.
+    """
+    jaegers = Source.objects.filter(kind=Source.Kind.JAEGER)
+    found = []
+    for name, url in settings.SPANBOARD_JAEGERS:
+        source = jaegers.filter(name=name).first() if name else None
+        source = source or jaegers.filter(url=url).first()
+        if source is None:
+            wanted = name or "Jaeger"
+            if Source.objects.filter(name=wanted).exists():
+                wanted = f"Jaeger {url}"[:100]
+            source = ensure_source(Source.Kind.JAEGER, url, wanted)
+        elif (source.url, source.name) != (url, name or source.name):
+            Source.objects.filter(pk=source.pk).update(
+                url=url, name=name or source.name, cursors={}, open_windows={}
+            )
+        found.append(source.pk)
+    jaegers.exclude(pk__in=found).update(enabled=False)
+    return found
 
 
 def http_settings(source: Source) -> HttpSettings:
     """How to reach a source; secrets come from the environment, not the database."""
-    headers = tuple(
-        (name.strip(), value.strip())
-        for name, separator, value in (
-            line.partition(":")
-            for line in settings.SPANBOARD_JAEGER_HEADERS.replace("\\n", "\n").split(
-                "\n"
-            )
-        )
-        if separator
-    )
+    own = settings.SPANBOARD_JAEGER_OWN.get(source.url)
+    secrets = own or {
+        "token": settings.SPANBOARD_JAEGER_TOKEN,
+        "user": settings.SPANBOARD_JAEGER_USER,
+        "password": settings.SPANBOARD_JAEGER_PASSWORD,
+        "headers": settings.SPANBOARD_JAEGER_HEADERS,
+        "ca_file": settings.SPANBOARD_JAEGER_CA,
+    }
     return HttpSettings(
         url=source.url,
-        token=settings.SPANBOARD_JAEGER_TOKEN,
-        user=settings.SPANBOARD_JAEGER_USER,
-        password=settings.SPANBOARD_JAEGER_PASSWORD,
-        headers=headers,
-        ca_file=settings.SPANBOARD_JAEGER_CA,
+        token=secrets["token"],
+        user=secrets["user"],
+        password=secrets["password"],
+        headers=_headers(secrets["headers"]),
+        ca_file=secrets["ca_file"],
         insecure_tls=settings.SPANBOARD_JAEGER_INSECURE_TLS,
         timeout_s=settings.SPANBOARD_JAEGER_TIMEOUT_SECONDS,
         max_bytes=settings.SPANBOARD_JAEGER_MAX_BYTES,
         concurrency=settings.SPANBOARD_PULL_CONCURRENCY,
     )
+
+
+def _headers(text: str) -> tuple[tuple[str, str], ...]:
+    lines = text.replace("\\n", "\n").split("\n")
+    pairs = (line.partition(":") for line in lines)
+    return tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
 
 
 def note_success(source: Source, fault: str = "") -> None:

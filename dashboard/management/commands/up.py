@@ -41,7 +41,9 @@ class Command(BaseCommand):
         parser.add_argument("--host", help="address (SPANBOARD_HOST, 127.0.0.1)")
         parser.add_argument("--data-dir", help="where data lives (SPANBOARD_DATA_DIR)")
         parser.add_argument(
-            "--jaeger", metavar="URL", help="Jaeger to pull (SPANBOARD_JAEGER_URL)"
+            "--jaeger",
+            metavar="URL",
+            help="Jaeger to pull, or several with commas (SPANBOARD_JAEGER_URL)",
         )
         parser.add_argument("--base-path", help="sub-path (SPANBOARD_BASE_PATH)")
         parser.add_argument(
@@ -65,7 +67,8 @@ class Command(BaseCommand):
     def serve(self) -> None:
         """Check, start the parts, run the server."""
         host, port = settings.SPANBOARD_HOST, settings.SPANBOARD_PORT
-        check_address(settings.SPANBOARD_JAEGER_URL)
+        for place in settings.SPANBOARD_JAEGERS:
+            check_address(place.url)
         os.umask(0o077)  # traces are for who runs this, not for the whole machine
         lock = lock_data_dir(settings.SPANBOARD_DATA_DIR)
         sock = bind(host, port)

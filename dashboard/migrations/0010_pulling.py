@@ -19,7 +19,7 @@ def count_once(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dashboard', '0008_search_terms'),
+        ('dashboard', '0009_accounts'),
     ]
 
     operations = [
