@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from dashboard.models import TraceRecord
@@ -10,6 +12,8 @@ from dashboard.traces.details import read_details
 from dashboard.traces.facts import text_of
 from dashboard.traces.query import TraceQuery
 from dashboard.traces.trace import Flag, Trace
+
+WHOLE = re.compile(r"-?[0-9]+\.0\Z")  # 2.0 is found by 2 as well, as in Jaeger
 
 
 def matching_rows(trace: Trace, query: TraceQuery) -> np.ndarray:
@@ -52,6 +56,7 @@ def has_tags(trace: Trace, details: bytes, row: int, query: TraceQuery) -> bool:
     own = {(tag.key, text_of(tag.value)) for tag in read_details(details).tags}
     process = trace.processes[trace.process[row]]
     own |= {(tag.key, text_of(tag.value)) for tag in process.tags}
+    own |= {(key, text[:-2]) for key, text in own if WHOLE.match(text)}
     failed = bool(trace.flags[row] & Flag.ERROR)
     own.add(("error", "true" if failed else "false"))
     return all(pair in own for pair in query.tags)

@@ -1,6 +1,7 @@
 """Details of one span: tags and logs, kept as JSON bytes until somebody looks.
 
-The bytes are one JSON object. ``tags`` are Jaeger's key/type/value objects,
+The bytes are one JSON object. ``tags`` are Jaeger's key/type/value objects (the type
+``json`` is Spanboard's own: the text of an array or a map that came as one),
 ``logs`` are Jaeger's (``timestamp`` in microseconds), ``events`` are the same
 with ``at_ns`` in nanoseconds, ``warnings`` the source's own words.
 """
@@ -15,7 +16,8 @@ import msgspec
 
 from dashboard.traces.trace import Log, SpanDetails, Tag
 
-TYPES = {"string", "bool", "int64", "float64", "binary"}
+STRUCTURED = "json"
+TYPES = {"string", "bool", "int64", "float64", "binary", STRUCTURED}
 
 
 class _Stamp(msgspec.Struct, gc=False):
@@ -144,7 +146,7 @@ def write_details(details: SpanDetails) -> bytes:
 
 
 def tag_object(tag: Tag) -> dict[str, Any]:
-    """A tag as Jaeger writes it."""
+    """A tag as it is stored; Jaeger's form but for the type of structured values."""
     return {"key": tag.key, "type": tag.type, "value": tag.value}
 
 

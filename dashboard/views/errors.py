@@ -41,6 +41,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404."""
+    if request.path_info.startswith("/api/"):
+        return _machine_fault(
+            request, 404, "There is no such address; see docs/api.md."
+        )
     text = _("There is no such page. The links at the top lead to all there are.")
     return problem_page(request, 404, _("Nothing is here"), text)
 
@@ -54,13 +58,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def store_unavailable(request: HttpRequest, what: str) -> HttpResponse:
     """503 for a database that can not be used now, as a page or as JSON."""
     text = store_faults.sentence(what)
-    path = request.path_info
-    if path.startswith("/api/v3/"):
-        fault = {"httpCode": 503, "message": text}
-        response: HttpResponse = JsonResponse({"error": fault}, status=503)
-    elif path.startswith("/api/"):
-        faults = [{"code": 503, "msg": text}]
-        response = JsonResponse({"data": None, "errors": faults}, status=503)
+    response: HttpResponse
+    if request.path_info.startswith("/api/"):
+        response = _machine_fault(request, 503, text)
     elif "text/html" in request.headers.get("Accept", "text/html"):
         response = problem_page(request, 503, store_faults.title(what), text)
     else:
@@ -68,3 +68,12 @@ def store_unavailable(request: HttpRequest, what: str) -> HttpResponse:
         response = JsonResponse(told, status=503)
     response["Retry-After"] = "5"
     return response
+
+
+def _machine_fault(request: HttpRequest, code: int, text: str) -> JsonResponse:
+    """A fault in the shape of Jaeger's API v1 or v3, by the address."""
+    if request.path_info.startswith("/api/v3/"):
+        return JsonResponse({"error": {"httpCode": code, "message": text}}, status=code)
+    faults = [{"code": code, "msg": text}]
+    content = {"data": None, "total": 0, "limit": 0, "offset": 0, "errors": faults}
+    return JsonResponse(content, status=code)

@@ -240,6 +240,9 @@ def dependencies(request: HttpRequest) -> HttpResponse:
                 return JsonResponse(
                     {
                         "data": None,
+                        "total": 0,
+                        "limit": 0,
+                        "offset": 0,
                         "errors": [
                             {"code": 400, "msg": f"{name} must be milliseconds"}
                         ],

@@ -5,12 +5,14 @@ What differs is named in DIFFERENT below and explained in docs/api.md.
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import brotli
 import httpx
 import pytest
 from django.test import Client
@@ -107,19 +109,10 @@ def plain_v1(body: Any) -> Any:
 
 
 def plain_v3(body: Any) -> Any:
-    """Spans of v3 with their resource and scope; arrays as the text kept here."""
+    """Spans of v3 with their resource and scope."""
 
     def pairs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        kept = []
-        for pair in found:
-            members = pair["value"].get("arrayValue")
-            if pair["key"] == "@jaeger@warnings":
-                continue
-            if members is not None:
-                texts = [next(iter(m.values())) for m in members["values"]]
-                text = json.dumps(texts, separators=(",", ":"))
-                pair = {"key": pair["key"], "value": {"stringValue": text}}
-            kept.append(pair)
+        kept = [pair for pair in found if pair["key"] != "@jaeger@warnings"]
         return sorted(kept, key=key_of)
 
     spans = {}
@@ -181,6 +174,11 @@ SEARCHES = [
     "service=queue&raw=true",
     f"traceID={ERROR_TRACE}&traceID={SHORT_TRACE}",
     f"traceID={ERROR_TRACE}&traceID=abc",
+    "service=shop&tag=whole:2",
+    "service=shop&tag=cached:false&tag=ratio:0.5",
+    "service=shop&minDuration=.5ms",
+    "service=shop&tags=null",
+    f"traceID={ERROR_TRACE.upper()}&service=shop&limit=0",
     "service=nobody",
 ]
 
@@ -190,7 +188,7 @@ def test_searches_of_v1_find_the_same(
     peer: Jaeger, here: Client, question: str
 ) -> None:
     (status, theirs), (own_status, ours) = both(
-        peer, here, f"/api/traces?{question}&limit=50"
+        peer, here, f"/api/traces?{question}" + "&limit=50" * ("limit" not in question)
     )
     assert status == own_status == 200
     assert plain_v1(ours) == plain_v1(theirs)
@@ -320,6 +318,48 @@ def test_faults_that_differ_keep_the_shape(
     (theirs, body), (ours, own) = both(peer, here, path)
     assert (theirs, ours) == DIFFERENT[path]
     assert own.keys() == ({"error"} if "v3" in path else body.keys())
+
+
+def test_a_kind_finds_what_is_shown_with_it(here: Client) -> None:
+    for word, names in (("internal", ["unset"]), ("producer", ["send"]), ("x", [])):
+        body = here.get(f"/api/v3/operations?service=queue&spanKind={word}").content
+        assert [entry["name"] for entry in json.loads(body)["operations"]] == names
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/none", "/api/traces/", "/api/v3/none", "/api/v3/services/", "/api"],
+)
+def test_unknown_addresses_are_told_in_json(client: Client, path: str) -> None:
+    """A client that probes for an API must not take a page for its answer."""
+    answer = client.get(path)
+    assert answer.status_code == 404
+    if path != "/api":
+        assert answer["Content-Type"] == "application/json"
+        body = json.loads(answer.content)
+        fault = body["error"] if "v3" in path else body["errors"][0]
+        assert fault.get("httpCode", fault.get("code")) == 404
+
+
+@pytest.mark.parametrize("question", ["endTs=x", "lookback=-1", "lookback=1.5"])
+def test_faults_of_dependencies_come_in_the_envelope(
+    peer: Jaeger, here: Client, question: str
+) -> None:
+    (theirs, body), (ours, own) = both(peer, here, f"/api/dependencies?{question}")
+    assert ours == 400 <= theirs
+    assert own.keys() == body.keys()
+
+
+def test_answers_are_compressed_as_the_client_takes_them(here: Client) -> None:
+    plain = here.get(f"/api/traces/{ERROR_TRACE}")
+    assert "Content-Encoding" not in plain
+    packed = here.get(f"/api/traces/{ERROR_TRACE}", HTTP_ACCEPT_ENCODING="gzip")
+    assert packed["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+    packed = here.get(f"/api/traces/{ERROR_TRACE}", HTTP_ACCEPT_ENCODING="gzip, br")
+    assert packed["Content-Encoding"] == "br"
+    assert brotli.decompress(packed.content) == plain.content
+    assert here.head(f"/api/traces/{ERROR_TRACE}").content == b""
 
 
 def test_pretty_print_is_jaegers(peer: Jaeger, here: Client) -> None:

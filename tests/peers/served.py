@@ -23,6 +23,8 @@ def value(content: Any) -> dict[str, Any]:
         return {"doubleValue": content}
     if isinstance(content, list):
         return {"arrayValue": {"values": [value(c) for c in content]}}
+    if isinstance(content, dict):
+        return {"kvlistValue": {"values": pairs(content)}}
     if isinstance(content, bytes):
         return {"bytesValue": content.decode()}
     return {"stringValue": content}
@@ -90,6 +92,9 @@ def document(origin_ns: int = 0) -> bytes:
             "cached": False,
             "big": 2**60,
             "names": ["a", "b"],
+            "mixed": [1, -2, 2.5, 3.0, True, "x", ["deep"], {"k": 1}],
+            "map": {"a": 1, "b": {"c": [False]}, "d": 1.5},
+            "none": [],
             "raw": b"AQID",
             "empty": "",
         },

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from dashboard.traces.details import encode, read_details, tag_object
-from dashboard.traces.trace import Kind, Log, Trace
+from dashboard.traces.details import (
+    STRUCTURED,
+    encode,
+    read_details,
+    tag_object,
+)
+from dashboard.traces.facts import text_of
+from dashboard.traces.trace import Kind, Log, Tag, Trace
 
 
 def to_jaeger_json(traces: list[Trace]) -> bytes:
@@ -29,7 +36,7 @@ def trace_object(trace: Trace) -> dict[str, Any]:
         "processes": {
             f"p{number + 1}": {
                 "serviceName": process.service,
-                "tags": [tag_object(tag) for tag in process.tags],
+                "tags": [_tag(tag) for tag in process.tags],
             }
             for number, process in enumerate(trace.processes)
         },
@@ -40,7 +47,7 @@ def trace_object(trace: Trace) -> dict[str, Any]:
 def span_object(trace: Trace, row: int) -> dict[str, Any]:
     """One span as Jaeger writes it."""
     details = read_details(trace.details[row])
-    tags = [tag_object(tag) for tag in details.tags]
+    tags = [_tag(tag) for tag in details.tags]
     kind = Kind(trace.kind[row])
     if kind != Kind.UNSET and not any(tag.key == "span.kind" for tag in details.tags):
         word = kind.name.lower()
@@ -62,6 +69,26 @@ def span_object(trace: Trace, row: int) -> dict[str, Any]:
     }
 
 
+def _tag(tag: Tag) -> dict[str, Any]:
+    """Jaeger knows no arrays and maps: it tells them as text, in Go's spelling."""
+    if tag.type != STRUCTURED:
+        return tag_object(tag)
+    return {"key": tag.key, "type": "string", "value": _go_text(text_of(tag.value))}
+
+
+def _go_text(text: str) -> str:
+    try:
+        found = json.loads(text, parse_float=_whole)
+    except (ValueError, RecursionError):
+        return text  # it was changed since it was read
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def _whole(text: str) -> int | float:
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 1e21 else value
+
+
 def _log(log: Log) -> dict[str, Any]:
-    fields = [tag_object(tag) for tag in log.fields]
+    fields = [_tag(tag) for tag in log.fields]
     return {"timestamp": log.at_ns // 1_000, "fields": fields}

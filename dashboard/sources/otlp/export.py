@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from dashboard.traces.details import encode, read_details
+from dashboard.traces.details import STRUCTURED, encode, read_details
 from dashboard.traces.facts import text_of
 from dashboard.traces.trace import Log, Tag, Trace
 
@@ -105,6 +106,36 @@ def _pair(tag: Tag) -> dict[str, Any]:
         value = {"doubleValue": tag.value}
     elif tag.type == "binary":
         value = {"bytesValue": text_of(tag.value)}
+    elif tag.type == STRUCTURED:
+        value = _structured(text_of(tag.value))
     else:
         value = {"stringValue": text_of(tag.value)}
     return {"key": tag.key, "value": value}
+
+
+def _structured(text: str) -> dict[str, Any]:
+    """The array or map that was kept as JSON; what is none any more stays text."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    return (
+        _any_value(found) if isinstance(found, list | dict) else {"stringValue": text}
+    )
+
+
+def _any_value(value: Any) -> dict[str, Any]:
+    """OTLP's form of a decoded value; parsing kept it within MAX_DEPTH levels."""
+    if isinstance(value, list):
+        members = [_any_value(member) for member in value]
+        return {"arrayValue": {"values": members} if members else {}}
+    if isinstance(value, dict):
+        pairs = [{"key": key, "value": _any_value(value[key])} for key in value]
+        return {"kvlistValue": {"values": pairs} if pairs else {}}
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int):
+        return {"intValue": str(value)}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    return {} if value is None else {"stringValue": str(value)}

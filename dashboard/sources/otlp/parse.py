@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import msgspec
@@ -12,12 +13,15 @@ from dashboard.sources.otlp.protobuf import parse_protobuf
 from dashboard.sources.otlp.reader import OtlpReader, ProcessOf, number_tag, read_id
 from dashboard.traces.builder import Decoded
 from dashboard.traces.collector import no_collection
-from dashboard.traces.details import encode
+from dashboard.traces.details import STRUCTURED, encode
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.trace import Kind, Log, Reference, Tag
 
 __all__ = ["parse_json", "parse_protobuf"]
 MAX_DEPTH = 64
+ARRAYS = ("arrayValue", "array_value")
+MAPS = ("kvlistValue", "kvlist_value")
+INTEGER = re.compile(r"-?[0-9]{1,20}\Z")
 MAX_UINT64 = 2**64
 NO_ENUM = -1  # a word that is none of the enum's names
 KIND_NAMES = {**Kind.__members__, "UNSPECIFIED": Kind.UNSET}
@@ -259,17 +263,18 @@ def _json_tag(key: str, value: Any) -> Tag:
             return Tag(key, "string", _text(content))
     if which in ("bytesValue", "bytes_value"):
         return Tag(key, "binary", _text(content))
-    return Tag(key, "string", encode(_json_plain(value, 0)).decode())
+    kind = STRUCTURED if which in ARRAYS + MAPS else "string"
+    return Tag(key, kind, encode(_json_plain(value, 0)).decode())
 
 
 def _json_plain(value: Any, depth: int) -> Any:
     if not isinstance(value, dict) or not value or depth > MAX_DEPTH:
         return None
     which, content = next(iter(value.items()))
-    if which in ("arrayValue", "array_value"):
+    if which in ARRAYS:
         values = content.get("values") if isinstance(content, dict) else None
         return [_json_plain(member, depth + 1) for member in _list(values)]
-    if which in ("kvlistValue", "kvlist_value"):
+    if which in MAPS:
         values = content.get("values") if isinstance(content, dict) else None
         return {
             _text(pair.get("key")): _json_plain(pair.get("value"), depth + 1)
@@ -277,5 +282,8 @@ def _json_plain(value: Any, depth: int) -> Any:
             if isinstance(pair, dict)
         }
     if which in ("intValue", "int_value"):
-        return _uint(content) if str(content).isdigit() else content
+        digits = str(content)
+        return int(digits) if INTEGER.match(digits) else content
+    if which in ("doubleValue", "double_value") and type(content) is int:
+        return float(content)
     return content

@@ -21,7 +21,7 @@ from dashboard.sources.otlp.reader import (
 from dashboard.sources.otlp.wire import Attributes, Read, Request, read_tag
 from dashboard.traces.builder import MAX_NS, Decoded, TraceBuilder
 from dashboard.traces.collector import no_collection
-from dashboard.traces.details import encode
+from dashboard.traces.details import STRUCTURED, encode
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.ids import trace_key
 from dashboard.traces.trace import Log, Reference, Tag
@@ -187,7 +187,7 @@ def _proto_tag(key: str, value: Any) -> Tag:
         return Tag(key, "binary", base64.b64encode(value.bytes_value).decode())
     if which is None:
         return Tag(key, "string", "")
-    return Tag(key, "string", encode(_proto_plain(value, 0)).decode())
+    return Tag(key, STRUCTURED, encode(_proto_plain(value, 0)).decode())
 
 
 def _proto_plain(value: Any, depth: int) -> Any:

@@ -112,6 +112,8 @@ def string_map(text: str, what: str) -> tuple[tuple[str, str], ...]:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
+    else:
+        found = {} if found is None else found
     if not isinstance(found, dict) or not all(
         isinstance(value, str) for value in found.values()
     ):

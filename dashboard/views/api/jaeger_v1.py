@@ -190,7 +190,7 @@ def _search(request: HttpRequest) -> tuple[Served, list[str], bool]:
     service = first(request, "service")
     if not trace_ids and not service:
         raise BadParameter("parameter 'service' is required")
-    limit = search_limit(limit, "limit")
+    limit = DEFAULT_LIMIT if trace_ids else search_limit(limit, "limit")
     if start_us > end_us:
         raise BadParameter("invalid parameter: start time must be before end time")
     if least_us and most_us and most_us < least_us:

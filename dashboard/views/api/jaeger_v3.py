@@ -79,7 +79,7 @@ def operations(request: HttpRequest) -> HttpResponse:
     found = [
         {"name": name, "spanKind": kind_word(kind, "internal")}
         for name, kind in operation_names(first(request, "service"))
-        if wanted in ("", kind_word(kind))
+        if wanted in ("", kind_word(kind, "internal"))
     ]
     return json_answer(request, encode({"operations": found}))
 
