@@ -19,6 +19,7 @@ from dashboard.actions import (
     arrivals,
     backfill,
     ingest,
+    meters,
     pull,
     retention,
     rollups,
@@ -39,8 +40,11 @@ def patient(task: Callable[P, None]) -> Callable[P, None]:
     @functools.wraps(task)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         before = present_trouble()
+        seconds = meters.task_seconds.labels(task.__name__)
+        failed = meters.failed_tasks.labels(task.__name__)
         try:
-            task(*args, **kwargs)
+            with seconds.time(), failed.count_exceptions():
+                task(*args, **kwargs)
         except Error as problem:
             what = note_trouble(problem)
             if what is None:

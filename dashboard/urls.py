@@ -8,6 +8,7 @@ from dashboard.views import (
     account,
     events,
     health,
+    metrics,
     search,
     share,
     sources,
@@ -135,6 +136,7 @@ machine_urls = [
     path("api/v2/spans/", zipkin.receive, name="zipkin-slash"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
 urlpatterns = (
     search_urls

@@ -19,11 +19,13 @@ def build() -> Any:
 
     from dashboard.access.sockets import with_person
     from dashboard.actions import queue
+    from dashboard.live.counting import counted
     from dashboard.live.routing import websocket_urlpatterns
     from dashboard.views.api.doors import with_bounds
     from webapp.static import under_base_path, with_static_files
 
-    sockets = AllowedHostsOriginValidator(with_person(URLRouter(websocket_urlpatterns)))
+    pages = counted(with_person(URLRouter(websocket_urlpatterns)))
+    sockets = AllowedHostsOriginValidator(pages)
     both = ProtocolTypeRouter(
         {"http": with_static_files(with_bounds(http_application)), "websocket": sockets}
     )

@@ -59,6 +59,16 @@ class Record:
         return head + names + self.body
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """Files that wait, bytes of all, files in ``bad/``, age of the oldest."""
+
+    files: int
+    bytes: int
+    bad: int
+    age_s: float
+
+
 @dataclass(slots=True, eq=False)
 class _Put:
     data: bytes
@@ -117,22 +127,28 @@ class Spool:
         self._bytes = 0
         self.measure()
 
-    def measure(self) -> tuple[int, int, int]:
-        """Files, bytes of all, and bad files, as the folder shows them.
+    def measure(self) -> State:
+        """What the folder holds.
 
         Other processes add and remove files, so this is done at each pass.
         """
         sizes: list[int] = []
         bad = 0
+        oldest_ns = now_ns = time.time_ns()
         for folder in (self.folder, self.bad):
             for entry in os.scandir(folder):
-                if NAME.match(entry.name):
-                    with contextlib.suppress(FileNotFoundError):
-                        sizes.append(entry.stat().st_size)
-                        bad += folder is self.bad
+                match = NAME.match(entry.name)
+                if match is None:
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    sizes.append(entry.stat().st_size)
+                    bad += folder is self.bad
+                if folder is self.folder:
+                    oldest_ns = min(oldest_ns, int(match["stem"][:20]))
         with self._mutex:
             self._bytes = sum(sizes)
-        return len(sizes) - bad, self._bytes, bad
+        age_s = (now_ns - oldest_ns) / 1e9
+        return State(len(sizes) - bad, sum(sizes), bad, age_s)
 
     def put(self, record: Record) -> None:
         """Keep a record; it is on the disk when this returns.

@@ -16,7 +16,7 @@ from django.test import Client, override_settings
 
 from dashboard.actions import queue, received
 from dashboard.actions import spool as spooling
-from dashboard.actions.spool import Record, Spool, SpoolBroken, SpoolFull
+from dashboard.actions.spool import Record, Spool, SpoolBroken, SpoolFull, State
 from dashboard.models import TraceRecord
 from tests.peers.running import ROOT
 from tests.ui.test_pressure import HEADERS, body
@@ -46,9 +46,9 @@ def names(folder: Path) -> list[str]:
 def test_what_is_put_is_drained_and_gone(files: Spool) -> None:
     for number in (1, 2, 3):
         files.put(record(number))
-    assert files.measure()[0] == 3
+    assert files.measure().files == 3
     assert queue.drain(files) == 3
-    assert (stored(), files.measure()) == ([1, 2, 3], (0, 0, 0))
+    assert (stored(), files.measure()) == ([1, 2, 3], State(0, 0, 0, 0.0))
     assert queue.drain(files) == 0
 
 
@@ -157,9 +157,9 @@ def test_a_damaged_file_gives_what_can_be_read_and_is_set_aside(files: Spool) ->
     files.put(record(3))
     assert queue.drain(files) == 3
     assert stored() == [1, 3]
-    assert (files.measure()[0], len(names(files.bad))) == (0, 2)
+    assert (files.measure().files, len(names(files.bad))) == (0, 2)
     assert queue.drain(files) == 0  # and not again
-    assert Spool(files.folder, 2**20).measure()[2] == 2
+    assert Spool(files.folder, 2**20).measure().bad == 2
 
 
 def test_spans_that_can_not_be_stored_are_set_aside_alone(
@@ -177,7 +177,7 @@ def test_spans_that_can_not_be_stored_are_set_aside_alone(
     with monkeypatch.context() as patch:
         patch.setattr(received, "ingest", picky)
         assert queue.drain(files) == 3
-    assert (stored(), files.measure()[0]) == ([1, 3], 0)
+    assert (stored(), files.measure().files) == ([1, 3], 0)
     # Moved back by hand, once what was wrong is mended.
     (left,) = names(files.bad)
     (files.bad / left).rename(files.folder / left)

@@ -20,9 +20,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from dashboard.actions import received
+from dashboard.actions.budget import BUDGET
 from dashboard.models import TraceRecord
 from dashboard.views.api.doors import with_bounds
-from dashboard.views.api.pressure import BUDGET
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HEADERS = {"Content-Type": "application/x-protobuf"}
@@ -230,6 +230,7 @@ def test_work_of_a_sender_that_left_still_counts(
             "type": "http",
             "method": "POST",
             "path": "/v1/traces",
+            "client": ("127.0.0.1", 5),
             "query_string": b"",
             "headers": [(b"content-type", b"application/x-protobuf")],
         }

@@ -12,6 +12,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
 from dashboard.actions import meters, queue
+from dashboard.actions.budget import Ticket
 from dashboard.actions.received import (
     ENCODINGS,
     Batch,
@@ -25,12 +26,13 @@ from dashboard.presenters import store_faults
 from dashboard.storing import note_trouble
 from dashboard.traces.builder import Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
-from dashboard.views.api.pressure import FULL, TICKET, Refusal, Ticket, too_large
+from dashboard.views.api.pressure import FULL, TICKET, Refusal, too_large
 
 log = logging.getLogger(__name__)
 # Threads of their own: a burst of spans must not hold those of the pages. They
 # wait for the database more than they work, and are stored together.
 _threads = ThreadPoolExecutor(16, thread_name_prefix="receiver")
+SUCCESS = {"otlp": "200", "zipkin": "202"}
 UNREAD = {"bad-id", "not-a-span"}
 
 
@@ -63,7 +65,7 @@ async def take(
     except Refusal as problem:
         meters.requests.labels(receiver, str(problem.status)).inc()
         raise
-    meters.requests.labels(receiver, "ok").inc()
+    meters.requests.labels(receiver, SUCCESS[receiver]).inc()
     meters.received_spans.labels(receiver).inc(spans)
     meters.received_traces.labels(receiver).inc(traces)
     meters.rejected_spans.labels(receiver).inc(taken.rejected_spans)
