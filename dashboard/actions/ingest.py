@@ -15,9 +15,11 @@ from django.utils import timezone
 
 from dashboard.actions import meters
 from dashboard.actions.arrivals import Arrival, count_arrivals
+from dashboard.actions.insert import insert_models
 from dashboard.actions.locks import hold_traces, is_passing
 from dashboard.actions.prepare import Prepared, book_all, prepare
 from dashboard.actions.terms import insert_terms, list_terms, term_rows
+from dashboard.actions.vocabulary import note_words, words_of
 from dashboard.analysis.analyse import Analysis
 from dashboard.analysis.summary import summarise
 from dashboard.graph.contribution import Contribution
@@ -28,10 +30,10 @@ from dashboard.models import (
     Tombstone,
     TraceRecord,
     TraceTerm,
-    Vocabulary,
 )
 from dashboard.storing import note_stored
 from dashboard.traces import codec
+from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
 from dashboard.traces.merge import merge
 from dashboard.traces.trace import Trace
@@ -84,7 +86,8 @@ def ingest(
         part = traces[first : first + BATCH]
         for attempt in range(MAX_TRIES):
             try:
-                done = _ingest_batch(source, part, replace, timed)
+                with no_collection():
+                    done = _ingest_batch(source, part, replace, timed)
                 break
             except (Changed, IntegrityError):
                 if attempt == MAX_TRIES - 1:
@@ -230,21 +233,13 @@ def _write(
             record.save()
             TraceTerm.objects.filter(record=record).delete()
             terms += term_rows(record, prepared.terms)
-        words |= _words(prepared.trace)
-    TraceRecord.objects.bulk_create(create)
+        words |= words_of(prepared.trace)
+    insert_models(create)
     by_key = {prepared.key: prepared for prepared in ready}
     for record in create:
         terms += term_rows(record, by_key[record.trace_key].terms)
     insert_terms(terms)
-    Vocabulary.objects.bulk_create(
-        [
-            Vocabulary(source=source, service=s, operation=o, kind=k, seen_at=now)
-            for s, o, k in sorted(words)
-        ],
-        update_conflicts=True,
-        unique_fields=["source", "service", "operation", "kind"],
-        update_fields=["seen_at"],
-    )
+    note_words(source.pk, words, now)
     write_delta(source.pk, delta)
     for source_id, overlap in overlaps.items():
         write_delta(source_id, overlap, overlap=True)
@@ -323,15 +318,6 @@ def _settle_overlap(
                 list_terms([other.pk], other is best)
             other.counted, other.listed = counts, other is best
             other.save(update_fields=["counted", "listed"])
-
-
-def _words(trace: Trace) -> set[tuple[str, str, int]]:
-    columns = (trace.service, trace.operation, trace.kind)
-    found = set(zip(*(column.tolist() for column in columns), strict=True))
-    return {
-        (trace.services[s][:255], trace.operations[o][:255], k)
-        for s, o, k in list(found)[:500]
-    }
 
 
 def write_delta(source_id: int, delta: Contribution, *, overlap: bool = False) -> None:

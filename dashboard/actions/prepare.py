@@ -17,12 +17,13 @@ from dashboard.graph.link import link
 from dashboard.graph.plans import Plan, Plans, book
 from dashboard.models import TraceRecord
 from dashboard.traces import codec
-from dashboard.traces.collector import no_collection
 from dashboard.traces.merge import merge
 from dashboard.traces.terms import terms_of
-from dashboard.traces.trace import Trace, Warning
+from dashboard.traces.trace import Process, Trace, Warning
 
 plans = Plans()
+MAX_SPELLINGS = 2_000
+_spellings: dict[int, tuple[Process, str]] = {}
 
 
 @dataclass(slots=True)
@@ -75,11 +76,10 @@ def prepare(
         stored, _ = codec.decode_columns(old.columns)
         stored.details = codec.decode_all_details(old.details)
         trace = merge(stored, trace)
-    with no_collection():
-        trace = adjust(trace, round(settings.SPANBOARD_SKEW_MAX_SECONDS * 1e9))
-        analysis = analyse(trace)
-        plan = plans.of(trace)
-        calls = link(trace) if plan is None else []
+    trace = adjust(trace, round(settings.SPANBOARD_SKEW_MAX_SECONDS * 1e9))
+    analysis = analyse(trace)
+    plan = plans.of(trace)
+    calls = link(trace) if plan is None else []
     is_counted = True
     if not _in_time(analysis.start_ns, now):
         trace.warnings.append(
@@ -98,7 +98,7 @@ def _in_time(start_ns: int, now: datetime) -> bool:
 def _digest(trace: Trace) -> str:
     """Equal for equal content, whatever the order in which it arrived."""
     state = hashlib.blake2b(digest_size=16)
-    processes = [repr(process) for process in trace.processes]
+    processes = list(map(_spelled, trace.processes))
     for texts in (
         trace.span_ids,
         [trace.operations[n] for n in trace.operation.tolist()],
@@ -107,6 +107,17 @@ def _digest(trace: Trace) -> str:
         state.update("\0".join(texts).encode("utf-8", "surrogatepass"))
     for column in (trace.start_ns, trace.duration_ns, trace.kind, trace.parent):
         state.update(np.ascontiguousarray(column).tobytes())
-    for details in trace.details:
-        state.update(details)
+    for first in range(0, len(trace.details), 256):
+        state.update(b"".join(trace.details[first : first + 256]))
     return state.hexdigest()
+
+
+def _spelled(process: Process) -> str:
+    """The process as text; decoders give the same object again and again."""
+    found = _spellings.get(id(process))
+    if found is None:
+        if len(_spellings) > MAX_SPELLINGS:
+            _spellings.clear()
+        # The object is kept too, so that its number stays its own.
+        found = _spellings[id(process)] = (process, repr(process))
+    return found[1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
-from django.db import connection
-
+from dashboard.actions.insert import insert_rows
 from dashboard.models import TraceRecord, TraceTerm
 
 TERM_COLUMNS = (
@@ -17,7 +17,6 @@ TERM_COLUMNS = (
     "listed",
     "source_id",
 )
-TERMS_AT_ONCE = 2_000  # times seven parameters, of some 32,000 that SQLite takes
 Row = tuple[int, int, int, int, bool, bool, int]
 
 
@@ -39,15 +38,10 @@ def term_rows(record: TraceRecord, terms: dict[int, tuple[int, bool]]) -> list[R
 
 def insert_terms(terms: list[Row]) -> None:
     """Write terms in plain rows: a model's object for each costs twice as much."""
-    quote = connection.ops.quote_name
-    columns = ", ".join(map(quote, TERM_COLUMNS))
-    into = f"INSERT INTO {quote(TraceTerm._meta.db_table)} ({columns}) VALUES "
-    one = f"({', '.join(['%s'] * len(TERM_COLUMNS))})"
-    with connection.cursor() as cursor:
-        for first in range(0, len(terms), TERMS_AT_ONCE):
-            rows = terms[first : first + TERMS_AT_ONCE]
-            values = ", ".join([one] * len(rows))
-            cursor.execute(into + values, [value for row in rows for value in row])
+    if terms:
+        # In the index's order, so that each of its pages is taken up once.
+        terms.sort(key=itemgetter(1, 2))
+        insert_rows(TraceTerm, TERM_COLUMNS, terms)
 
 
 def list_terms(records: Iterable[int], listed: bool) -> None:

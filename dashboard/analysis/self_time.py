@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dashboard.traces.trace import Int64, Trace
+from dashboard.traces.trace import FEW, Int64, Trace
 
 
 def self_times(trace: Trace) -> Int64:
@@ -14,6 +14,8 @@ def self_times(trace: Trace) -> Int64:
     parent: parallel children count once, what lies outside counts nothing.
     """
     count = len(trace)
+    if count <= FEW:
+        return _swept(trace)
     below = np.flatnonzero(trace.parent >= 0)
     # Display order sorts siblings by start, and a stable sort keeps that.
     below = below[np.argsort(trace.parent[below], kind="stable")]
@@ -43,7 +45,7 @@ def self_times(trace: Trace) -> Int64:
 
 
 def _swept(trace: Trace) -> Int64:
-    """The same row by row, for times too far apart for one running maximum."""
+    """The same row by row: for few, and times too far apart for a running maximum."""
     covered = [0] * len(trace)
     reached = trace.start_ns.tolist()
     start, end = reached.copy(), trace.end_ns.tolist()

@@ -10,6 +10,7 @@ from dashboard.traces.summary import Bar, Summary
 from dashboard.traces.trace import Flag, Trace
 
 MAX_BARS = 18
+FAILED = np.uint16(Flag.ERROR)
 
 
 def summarise(trace: Trace, analysis: Analysis) -> Summary:
@@ -79,14 +80,21 @@ def _shape(trace: Trace, analysis: Analysis) -> list[Bar]:
     else:
         longest = np.lexsort((trace.depth, -trace.duration_ns))[:MAX_BARS]
         rows = sorted(longest.tolist())
-    whole = analysis.duration_ns
+    whole, first_ns, services = analysis.duration_ns, analysis.start_ns, trace.services
+    columns = (
+        trace.depth[rows].tolist(),
+        trace.start_ns[rows].tolist(),
+        trace.duration_ns[rows].tolist(),
+        trace.service[rows].tolist(),
+        ((trace.flags[rows] & FAILED) != 0).tolist(),
+    )
     return [
         Bar(
-            int(trace.depth[row]),
-            round((int(trace.start_ns[row]) - analysis.start_ns) / whole, 4),
-            round(int(trace.duration_ns[row]) / whole, 4),
-            trace.service_name(row),
-            bool(trace.flags[row] & Flag.ERROR),
+            depth,
+            round((start_ns - first_ns) / whole, 4),
+            round(duration_ns / whole, 4),
+            services[service],
+            failed,
         )
-        for row in rows
+        for depth, start_ns, duration_ns, service, failed in zip(*columns, strict=True)
     ]

@@ -264,8 +264,13 @@ class FactTable:
     ) -> dict[str, Int32]:
         """The same by plain lists."""
         result: dict[str, list[int]] = {}
+        last = max(process, default=-1)
         for key, by_process in of_process.items():
-            numbers = {one: self._number(text) for one, text in by_process.items()}
+            numbers = {
+                one: self._number(text)
+                for one, text in by_process.items()
+                if one <= max(last, 0)
+            }
             result[key] = [numbers.get(one, -1) for one in process]
         for slot in sorted(self.rows):
             if slot == KIND_SLOT:

@@ -15,6 +15,7 @@ Int64 = NDArray[np.int64]
 Uint8 = NDArray[np.uint8]
 Uint16 = NDArray[np.uint16]
 
+FEW = 100  # rows up to which plain lists beat arrays
 NO_ROW = -1
 """Value of ``parent`` for a root, and of a fact column where the fact is absent."""
 
@@ -174,6 +175,11 @@ class Trace:
         column = self.facts.get(key)
         if column is None:
             return np.zeros(len(self), bool)
+        if len(column) <= FEW:
+            values = self.fact_values
+            numbers = column.tolist()
+            good = {n: holds(values[n]) for n in set(numbers) if n >= 0}
+            return np.array([good.get(n, False) for n in numbers], bool)
         used = np.flatnonzero(np.bincount(column[column >= 0]))
         table = np.zeros(len(self.fact_values) + 1, bool)  # the last one: none
         table[used] = [holds(self.fact_values[number]) for number in used.tolist()]

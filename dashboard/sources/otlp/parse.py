@@ -10,7 +10,13 @@ import msgspec
 
 from dashboard.sources.json_text import tolerant_json, without_lone_surrogates
 from dashboard.sources.otlp.protobuf import parse_protobuf
-from dashboard.sources.otlp.reader import OtlpReader, ProcessOf, number_tag, read_id
+from dashboard.sources.otlp.reader import (
+    OtlpReader,
+    ProcessOf,
+    number_tag,
+    read_id,
+    read_resource,
+)
 from dashboard.traces.builder import Decoded
 from dashboard.traces.collector import no_collection
 from dashboard.traces.details import STRUCTURED, encode
@@ -99,7 +105,7 @@ def _read_document(reader: OtlpReader, document: Any, position: int) -> bool:
             continue
         resource = block.get("resource")
         attributes = resource.get("attributes") if isinstance(resource, dict) else []
-        process = ProcessOf(tuple(_json_tags(attributes)), (position, number))
+        process = ProcessOf(read_resource(_json_tags(attributes)), (position, number))
         scopes = (
             block.get("scopeSpans")
             or block.get("scope_spans")

@@ -15,11 +15,12 @@ from dashboard.sources.otlp.reader import (
     OtlpReader,
     ProcessOf,
     number_tag,
+    read_resource,
     scope_tags,
     status_tags,
 )
 from dashboard.sources.otlp.wire import Attributes, Read, Request, read_tag
-from dashboard.traces.builder import MAX_NS, Decoded, TraceBuilder
+from dashboard.traces.builder import MAX_NS, Decoded, KnownProcess, TraceBuilder
 from dashboard.traces.collector import no_collection
 from dashboard.traces.details import STRUCTURED, encode
 from dashboard.traces.errors import BadTracePayload
@@ -28,6 +29,7 @@ from dashboard.traces.trace import Log, Reference, Tag
 
 MAX_DEPTH = 64
 MAX_STATUSES = 1_000  # spellings of a span's status kept
+MAX_RESOURCES = 1_000
 LAST_KIND = 5
 
 
@@ -50,8 +52,7 @@ def _parse(body: bytes) -> Decoded:
     request = Request.FromString(body)
     reader = OtlpReader()
     for number, block in enumerate(request.blocks):
-        found = Resource.FromString(b"".join(block.resource))
-        process = ProcessOf(tuple(_proto_tags(found.attributes)), number)
+        process = ProcessOf(_resource(b"".join(block.resource)), number)
         for scoped in block.scopes:
             scope = InstrumentationScope.FromString(b"".join(scoped.scope))
             _spans(reader, scoped.spans, process, (scope.name, scope.version))
@@ -107,6 +108,16 @@ def _spans(
             [fact for _, fact in reads if fact is not None],
         )
         reader.spans += 1
+
+
+def _resource(raw: bytes) -> KnownProcess:
+    found = _resources.get(raw)
+    if found is None:
+        found = read_resource(_proto_tags(Resource.FromString(raw).attributes))
+        if len(_resources) >= MAX_RESOURCES:
+            _resources.clear()
+        _resources[raw] = found
+    return found
 
 
 def _status(raw: bytes) -> list[Read]:
@@ -206,4 +217,5 @@ def _proto_plain(value: Any, depth: int) -> Any:
 
 
 _attributes = Attributes(_proto_tag)
+_resources: dict[bytes, KnownProcess] = {}
 _statuses: dict[bytes, list[Read]] = {}

@@ -21,14 +21,9 @@ STATUS = {0: "", 1: "OK", 2: "ERROR"}
 class ProcessOf:
     """A resource as the process of its spans, in any number of traces."""
 
-    def __init__(self, resource: tuple[Tag, ...], key: Any):
-        service = ""
-        for tag in resource:
-            if tag.key == "service.name":
-                service = str(tag.value)
+    def __init__(self, found: KnownProcess, key: Any):
+        self.found = found
         self.key = key
-        rest = tuple(tag for tag in resource if tag.key != "service.name")
-        self.found = KnownProcess(service, rest)
 
     def number_in(self, builder: TraceBuilder) -> int:
         """Its number among the processes of a trace."""
@@ -36,6 +31,16 @@ class ProcessOf:
         if number is None:
             number = builder.known_process(self.found, self.key)
         return number
+
+
+def read_resource(resource: Sequence[Tag]) -> KnownProcess:
+    """The process that a resource's attributes describe."""
+    service = ""
+    for tag in resource:
+        if tag.key == "service.name":
+            service = str(tag.value)
+    rest = tuple(tag for tag in resource if tag.key != "service.name")
+    return KnownProcess(service, rest)
 
 
 class OtlpReader:
