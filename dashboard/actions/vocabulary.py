@@ -60,9 +60,3 @@ def note_words(source_id: int, words: Set[Word], now: datetime) -> None:
 def _is_known(word: tuple[int, Word], now: datetime) -> bool:
     at = _known.get(word)
     return at is not None and timedelta(0) <= now - at < AGAIN
-
-
-def forget_words() -> None:
-    """Write each word again when it comes, after words were deleted."""
-    with _lock:
-        _known.clear()
