@@ -143,6 +143,16 @@ def test_services_of_compose_have_no_rights_beyond_their_work() -> None:
         assert ("ports" in service) == (name == "web")
 
 
+def test_nobody_is_taken_for_a_local_user() -> None:
+    """Sidecars, port-forwards and published ports may come from the loopback."""
+    found = environments()
+    for place in ("config", "compose web"):
+        assert found[place]["SPANBOARD_LOCAL_USER"] == "0"
+        assert found[place]["SPANBOARD_DEMO"] == "0"
+    for words in deployed.commands().values():
+        assert "uvicorn" not in words or "--no-proxy-headers" in words
+
+
 def test_exactly_one_beat_that_never_overlaps() -> None:
     found = [m for m in deployed.manifests() if m["metadata"]["name"].endswith("beat")]
     assert [m["spec"]["replicas"] for m in found] == [1]
