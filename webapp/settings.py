@@ -13,6 +13,7 @@ from kombu import Queue
 
 from dashboard.access.addresses import Network, read_networks
 from dashboard.analysis.link_patterns import read_patterns
+from dashboard.redaction.own import read_rules
 from webapp.env import (
     env_bool,
     env_float,
@@ -253,6 +254,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
 SPANBOARD_QUERY_MAX_BYTES = env_int("SPANBOARD_QUERY_MAX_BYTES", 256 * 2**20, 1024)
 SPANBOARD_SHARE_DAYS = env_int("SPANBOARD_SHARE_DAYS", 7, 1)
 SPANBOARD_SHARE_DAYS_MAX = env_int("SPANBOARD_SHARE_DAYS_MAX", 400, 1)
+SPANBOARD_REDACT_RULES = env_parsed("SPANBOARD_REDACT_RULES", read_rules, "[", "{")
+SPANBOARD_REDACT_ALLOW = env_list("SPANBOARD_REDACT_ALLOW")
 
 # The parts that differ between embedded and production
 SPANBOARD_BROKER_URL = env_secret("SPANBOARD_BROKER_URL")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,8 +19,11 @@ from django.utils import timezone
 from dashboard.analysis.analyse import analyse
 from dashboard.analysis.summary import summarise
 from dashboard.models import ShareLink, Snapshot, TraceRecord
-from dashboard.redaction.apply import redact
+from dashboard.redaction.apply import preview, redact
+from dashboard.redaction.own import Policy, read_policy
+from dashboard.redaction.redactor import Redactor
 from dashboard.traces import codec
+from dashboard.traces.trace import Trace
 
 TOKEN_BYTES = 24  # 192 bits
 
@@ -30,26 +34,48 @@ def hash_token(token: str) -> str:
     return hmac.new(key, token.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
 
+def site_policy() -> Policy:
+    """The rules and the allow-list of the settings."""
+    return read_policy(settings.SPANBOARD_REDACT_RULES, settings.SPANBOARD_REDACT_ALLOW)
+
+
+def preview_share(
+    record: TraceRecord, *, extra_keys: Iterable[str] = (), page: int = 1
+) -> dict[str, Any]:
+    """What a share of a trace would take out (``redaction.apply.preview``).
+
+    It holds the secrets themselves: for the author only, and never to be stored.
+    """
+    return preview(_whole(record), site_policy(), extra_keys, page=page)
+
+
+def _whole(record: TraceRecord) -> Trace:
+    trace, _ = codec.decode_columns(record.columns)
+    trace.details = codec.decode_all_details(record.details)
+    return trace
+
+
 def create_snapshot_share(
     record: TraceRecord,
     *,
     days: int,
     note: str = "",
     known: Mapping[str, np.ndarray] | None = None,
+    extra_keys: Iterable[str] = (),
 ) -> tuple[ShareLink, str]:
     """Store a redacted copy of a trace and a link to it; the token is told once.
 
     ``known`` are further arrays to keep with its columns: the stored durations of
-    its operations, which the copy can not ask for later.
+    its operations, which the copy can not ask for later. ``extra_keys`` are tags
+    whose values go as well.
 
     Raises ``ValueError`` with a sentence when ``days`` is out of range.
     """
     longest = settings.SPANBOARD_SHARE_DAYS_MAX
     if not 1 <= days <= longest:
         raise ValueError(f"A share lasts from 1 to {longest} days.")
-    trace, _ = codec.decode_columns(record.columns)
-    trace.details = codec.decode_all_details(record.details)
-    clean, report = redact(trace)
+    policy = site_policy()
+    clean, report = redact(_whole(record), policy, extra_keys)
     analysis = analyse(clean)
     path = analysis.critical
     now = timezone.now()
@@ -57,7 +83,7 @@ def create_snapshot_share(
     with transaction.atomic():
         snapshot = Snapshot.objects.create(
             trace_id=record.trace_id,
-            source_name=record.source.name,
+            source_name=Redactor(policy).text(record.source.name),
             source_kind=record.source.kind,
             captured_at=now,
             complete=record.settled and not record.orphan_count,

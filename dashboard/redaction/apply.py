@@ -1,176 +1,202 @@
-"""Takes secrets out of a trace; the same value gets the same label."""
+"""Takes secrets out of a whole trace, and tells what goes before anything is stored."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
 
-from dashboard.redaction.rules import (
-    DATABASE_KEY,
-    DATABASE_TEXT,
-    QUERY_KEY,
-    RULE_NAMES,
-    RULES,
-    SECRET_KEY,
-    SQL_LITERAL,
-    Rule,
-    is_sql,
-)
+from dashboard.redaction.notes import Notes
+from dashboard.redaction.own import Policy
+from dashboard.redaction.redactor import Redactor
+from dashboard.redaction.rules import RULE_NAMES
+from dashboard.traces.collector import no_collection
 from dashboard.traces.details import read_details, write_details
-from dashboard.traces.trace import Log, Process, Reference, SpanDetails, Tag, Trace
+from dashboard.traces.facts import ALIASES, MAX_FACT
+from dashboard.traces.trace import (
+    Log,
+    Process,
+    Reference,
+    SpanDetails,
+    Tag,
+    Trace,
+    Warning,
+)
 
-MAX_EXAMPLES = 12
-
-
-@dataclass(slots=True)
-class Redactor:
-    """Replaces secrets by labels such as ``[ip 1]`` and counts them by rule."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)  # different values by rule
-    labels: dict[tuple[str, str], str] = field(default_factory=dict)
-    examples: list[dict[str, str]] = field(default_factory=list)
-
-    def label(self, rule: str, value: str) -> str:
-        """The label of a value; equal values have equal labels."""
-        self.counts[rule] += 1
-        found = self.labels.get((rule, value))
-        if found is None:
-            self.kinds[rule] += 1
-            found = self.labels[rule, value] = f"[{rule} {self.kinds[rule]}]"
-        return found
-
-    def text(self, text: str) -> str:
-        """A free text without secrets, also those in percent-encoding."""
-        clean = self._clean(text)
-        if "%" in clean:
-            decoded = unquote(clean)
-            found = self._clean(decoded)
-            if found != decoded:
-                return found
-        return clean
-
-    def _clean(self, text: str) -> str:
-        if is_sql(text):
-            text = self._literals(text)
-        for rule in RULES:
-            text = rule.pattern.sub(partial(self._replace, rule), text)
-        return text
-
-    def _literals(self, text: str) -> str:
-        return SQL_LITERAL.sub(lambda m: self.label("sql-literal", m[0]), text)
-
-    def _database(self, text: str) -> str:
-        """A statement: SQL without literals; of other commands only the first word."""
-        if is_sql(text) or text.lstrip()[:1] in "{[":
-            return self._literals(text)
-        command, blank, rest = text.strip().partition(" ")
-        return f"{command} {self.label('sql-literal', rest)}" if blank else text
-
-    def _replace(self, rule: Rule, match: re.Match[str]) -> str:
-        return self.label(rule.name, match[0]) if rule.check(match[0]) else match[0]
-
-    def tag(self, tag: Tag) -> Tag:
-        """A tag without secrets: by its key, else by its value's look."""
-        if SECRET_KEY.search(tag.key):
-            return Tag(
-                self.text(tag.key), "string", self.label("secret-tag", str(tag.value))
-            )
-        value: Any = tag.value
-        if tag.type in ("bool", "int64", "float64") and not isinstance(value, str):
-            shown = self.text(str(value))
-            same = shown == str(value)
-            return tag if same else Tag(tag.key, "string", shown)
-        text = "" if value is None else str(value)
-        clean = text
-        is_database = DATABASE_KEY.search(tag.key) and DATABASE_TEXT.search(tag.key)
-        if is_database:
-            clean = self._database(text)
-        elif QUERY_KEY.search(tag.key) and text:
-            clean = self.label("query-string", text)
-        clean = self.text(clean)
-        if tag.type == "binary" and text:
-            clean = self.label("secret-tag", text)
-        if clean != text and len(self.examples) < MAX_EXAMPLES:
-            self.examples.append({"key": self.text(tag.key), "after": clean[:200]})
-        return Tag(self.text(tag.key), tag.type if clean == text else "string", clean)
-
-    def tags(self, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
-        """Several tags."""
-        return tuple(self.tag(tag) for tag in tags)
-
-    def details(self, details: SpanDetails) -> SpanDetails:
-        """A span's details."""
-        return SpanDetails(
-            self.tags(details.tags),
-            tuple(Log(log.at_ns, self.tags(log.fields)) for log in details.logs),
-            tuple(self.text(text) for text in details.warnings),
-        )
-
-    def report(self) -> dict[str, Any]:
-        """Which rules ran and how often each found something."""
-        return {
-            "rules": {name: self.counts.get(name, 0) for name in RULE_NAMES},
-            "total": sum(self.counts.values()),
-            "examples": self.examples,
-        }
+STANDARD = Policy()
 
 
-def redact(trace: Trace) -> tuple[Trace, dict[str, Any]]:
+def redact(
+    trace: Trace, policy: Policy = STANDARD, extra_keys: Iterable[str] = ()
+) -> tuple[Trace, dict[str, Any]]:
     """A copy of an adjusted trace (with details) without secrets, and the report.
 
-    Facts are cleaned with the same labels, so nothing stays behind in columns.
+    ``extra_keys``: tags, log fields and process tags whose values go as well.
+    The report holds counts and names of rules only, no value.
     """
-    redactor = Redactor()
-    details = [write_details(redactor.details(read_details(d))) for d in trace.details]
+    with no_collection():
+        return _redact(trace, policy, extra_keys, None)
+
+
+def preview(
+    trace: Trace,
+    policy: Policy = STANDARD,
+    extra_keys: Iterable[str] = (),
+    *,
+    page: int = 1,
+    size: int = 20,
+) -> dict[str, Any]:
+    """What ``redact`` would take out, with examples before and after.
+
+    The report, and ``examples``: one for each field, the most frequent first, in
+    pages of ``size`` (at most 100), each with
+
+    - ``place`` (tag, log, process, reference, warning, operation, service), ``field``
+    - ``spans``, ``services`` (of the copy: name and spans), ``rows`` (the first)
+    - ``before`` and ``after``: ``text`` (a part of it), ``marks`` ([start, end] in
+      characters of that text) and ``cut``
+
+    The values before are secrets: show them to the author, store them nowhere.
+    """
+    notes = Notes()
+    with no_collection():
+        clean, report = _redact(trace, policy, extra_keys, notes)
+    return report | notes.page(clean, page, size)
+
+
+def _redact(
+    trace: Trace, policy: Policy, extra_keys: Iterable[str], notes: Notes | None
+) -> tuple[Trace, dict[str, Any]]:
+    by_hand = frozenset(key.lower() for key in extra_keys)
+    redactor = Redactor(policy, by_hand)
+    cleaner = _Cleaner(redactor, notes)
+    details = [
+        write_details(cleaner.details(row, read_details(raw)))
+        for row, raw in enumerate(trace.details)
+    ]
     processes = [
-        Process(redactor.text(p.service), redactor.tags(p.tags))
-        for p in trace.processes
+        cleaner.process(number, process)
+        for number, process in enumerate(trace.processes)
     ]
     references = {
-        row: tuple(
-            Reference(r.kind, r.trace_id, r.span_id, redactor.tags(r.tags))
-            for r in found
-        )
+        row: tuple(cleaner.reference(row, one) for one in found)
         for row, found in trace.references.items()
     }
-    counted = Counter(redactor.counts)
-    statements = (
-        set(trace.facts["db.statement"].tolist())
-        if ("db.statement" in trace.facts)
-        else set()
-    )
-    fact_values = [
-        redactor.tag(
-            Tag("db.statement" if place in statements else "fact", "string", value)
-        ).value
-        for place, value in enumerate(trace.fact_values)
-    ]
-    warnings = [
-        replace(
-            w,
-            values={
-                k: redactor.text(v) if isinstance(v, str) else v
-                for k, v in w.values.items()
-            },
-        )
-        for w in trace.warnings
-    ]
-    redactor.counts = counted
-    services = [redactor.text(name) for name in trace.services]
-    operations = [redactor.text(name) for name in trace.operations]
+    warnings = [cleaner.warning(warning) for warning in trace.warnings]
+    services = cleaner.names("service", trace.services)
+    operations = cleaner.names("operation", trace.operations)
+    counts = redactor.counts.copy()
     clean = replace(
         trace,
         details=details,
         processes=processes,
         references=references,
-        fact_values=[str(value) for value in fact_values],
+        fact_values=_facts(trace, redactor),
         warnings=warnings,
         services=services,
         operations=operations,
     )
-    return clean, redactor.report()
+    redactor.counts = counts  # facts are tags that were counted
+    if notes is not None:
+        notes.values = redactor.values
+    return clean, _report(redactor)
+
+
+def _report(redactor: Redactor) -> dict[str, Any]:
+    """Which rules ran and how often each found something."""
+    names = [*RULE_NAMES, *(rule.name for rule in redactor.policy.own)]
+    if redactor.by_hand:
+        names.append("by-hand")
+    if redactor.policy.allow is not None:
+        names.append("not-allowed")
+    return {
+        "rules": {name: redactor.counts.get(name, 0) for name in names},
+        "total": sum(redactor.counts.values()),
+        "own": [rule.name for rule in redactor.policy.own],
+        "allow_list": redactor.policy.allow is not None,
+    }
+
+
+def _facts(trace: Trace, redactor: Redactor) -> list[str]:
+    """Facts with the same labels as their tags, so nothing stays behind in columns."""
+    used: dict[int, list[str]] = {}
+    for key, column in trace.facts.items():
+        for number in set(column[column >= 0].tolist()):
+            used.setdefault(number, []).append(key)
+    kept = {(ALIASES.get(key), text[:MAX_FACT]) for key, text in redactor.kept}
+    hand = {ALIASES.get(key, key) for key in ALIASES if key in redactor.by_hand}
+    values = []
+    for number, value in enumerate(trace.fact_values):
+        text = value
+        for key in used.get(number, []):
+            if key in hand:
+                text = redactor.label("by-hand", value)
+            elif redactor.policy.allow is not None and (key, value) not in kept:
+                text = redactor.label("not-allowed", value)
+            if text != value:
+                break
+            text = redactor.field(key, text)
+        else:
+            if number not in used:
+                text = redactor.text(text)
+        values.append(redactor.cut(text) if len(value) >= MAX_FACT else text)
+    return values
+
+
+class _Cleaner:
+    """Cleans the parts of a trace, and notes what changed when asked to."""
+
+    def __init__(self, redactor: Redactor, notes: Notes | None) -> None:
+        self.redactor = redactor
+        self.notes = notes
+
+    def tags(self, place: str, row: int, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+        clean = self.redactor.tags(tags)
+        if self.notes is not None:
+            for old, new in zip(tags, clean, strict=True):
+                if new is not old and new != old:
+                    self.notes.add(place, row, old, new)
+        return clean
+
+    def text(self, place: str, row: int, text: str) -> str:
+        clean = self.redactor.text(text)
+        if self.notes is not None and clean != text:
+            self.notes.add_text(place, row, place, text, clean)
+        return clean
+
+    def details(self, row: int, details: SpanDetails) -> SpanDetails:
+        return SpanDetails(
+            self.tags("tag", row, details.tags),
+            tuple(
+                Log(log.at_ns, self.tags("log", row, log.fields))
+                for log in details.logs
+            ),
+            tuple(self.text("warning", row, text) for text in details.warnings),
+        )
+
+    def process(self, number: int, process: Process) -> Process:
+        service = self.redactor.text(process.service)
+        return Process(service, self.tags("process", number, process.tags))
+
+    def reference(self, row: int, reference: Reference) -> Reference:
+        return Reference(
+            reference.kind,
+            self._id(reference.trace_id),
+            self._id(reference.span_id),
+            self.tags("reference", row, reference.tags),
+        )
+
+    def _id(self, text: str) -> str:
+        return text if text.isalnum() and len(text) <= 32 else self.redactor.text(text)
+
+    def warning(self, warning: Warning) -> Warning:
+        values = {
+            key: self.text("warning", warning.row, value)
+            if isinstance(value, str)
+            else value
+            for key, value in warning.values.items()
+        }
+        return replace(warning, values=values)
+
+    def names(self, place: str, names: list[str]) -> list[str]:
+        return [self.text(place, number, name) for number, name in enumerate(names)]
