@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from dashboard.redaction import views
 from dashboard.redaction.embedded import JsonCleaner
 from dashboard.redaction.keys import KeyFacts
 from dashboard.redaction.own import Policy
 from dashboard.redaction.rules import LABEL, RULES, SQL_LITERAL, Rule, is_sql
+from dashboard.traces.details import STRUCTURED
 from dashboard.traces.trace import Tag
 
 MAX_DEPTH = 6  # texts within texts that are looked into
@@ -259,7 +262,17 @@ class Redactor:
         key = self.text(tag.key)
         if clean == text:
             return tag if key == tag.key else Tag(key, tag.type, value)
-        return Tag(key, "string", clean)
+        return Tag(key, STRUCTURED if self._structured(tag, clean) else "string", clean)
+
+    def _structured(self, tag: Tag, clean: str) -> bool:
+        """Whether an array or a map is still one."""
+        if tag.type != STRUCTURED or clean[:1] not in ("{", "["):
+            return False
+        try:
+            msgspec.json.decode(clean)
+        except (msgspec.DecodeError, RecursionError):
+            return False
+        return True
 
     def cut(self, text: str) -> str:
         """A text that was cut off, without its last word: half a secret has no look."""

@@ -82,6 +82,13 @@ def test_bytes_and_numbers_are_taken_as_what_they_say() -> None:
     assert redactor.tag(Tag("auth", "bool", True)).value is True
 
 
+def test_an_array_or_a_map_stays_one() -> None:
+    tag = Redactor().tag(Tag("user", "json", '{"name":"x","password":"plant"}'))
+    assert (tag.type, tag.value) == ("json", '{"name":"x","password":"[secret-tag 1]"}')
+    whole = Redactor().tag(Tag("cookies", "json", '["a","b"]'))
+    assert (whole.type, whole.value) == ("string", "[secret-tag 1]")
+
+
 READABLE: list[tuple[str, Any]] = [
     ("http.route", "/api/v1/products/{id}/reviews"),
     ("http.method", "GET"),
