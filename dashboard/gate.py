@@ -26,6 +26,12 @@ log = logging.getLogger(__name__)
 Handler = Callable[[HttpRequest], HttpResponse]
 
 
+def person_of(request: HttpRequest) -> Person:
+    """Who asks, as the gate found."""
+    found: Person = getattr(request, "person", NOBODY)
+    return found
+
+
 def _asked(request: HttpRequest) -> Asked:
     return Asked(
         request.META.get("REMOTE_ADDR") or "",

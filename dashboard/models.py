@@ -8,8 +8,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.access.models import AccessToken, User
+from dashboard.share_models import SavedLink, ShareEvent, ShareLink, Snapshot
 
-__all__ = ["AccessToken", "User"]  # Django finds an application's models here
+# Django finds an application's models here.
+__all__ = ["AccessToken", "SavedLink", "ShareEvent", "ShareLink", "Snapshot", "User"]
 
 
 class Source(models.Model):
@@ -380,38 +382,3 @@ class Tombstone(models.Model):
 
     def __str__(self) -> str:
         return self.trace_key
-
-
-class Snapshot(models.Model):
-    """A redacted copy of a trace that outlives its source and its retention."""
-
-    trace_id = models.CharField(max_length=32)
-    source_name = models.CharField(max_length=100)
-    source_kind = models.CharField(max_length=20)
-    captured_at = models.DateTimeField()
-    complete = models.BooleanField(default=True)
-    summary = models.JSONField()
-    columns = models.BinaryField()
-    details = models.BinaryField()
-    redaction = models.JSONField(default=dict)
-
-    def __str__(self) -> str:
-        return self.trace_id
-
-
-class ShareLink(models.Model):
-    """A link to a snapshot; only a keyed hash of its token is kept."""
-
-    snapshot = models.ForeignKey(
-        Snapshot, on_delete=models.CASCADE, related_name="links"
-    )
-    token_hash = models.CharField(max_length=64, unique=True)
-    note = models.CharField(max_length=300, blank=True)
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True)
-    opened_count = models.PositiveIntegerField(default=0)
-    last_opened_at = models.DateTimeField(null=True)
-
-    def __str__(self) -> str:
-        return f"share {self.pk}"

@@ -10,13 +10,17 @@ from django_ratelimit.core import get_usage
 log = logging.getLogger(__name__)
 
 
-def is_too_often(request: HttpRequest, what: str, rate: str, name: str = "") -> bool:
+def is_too_often(
+    request: HttpRequest, what: str, rate: str, name: str = "", *, count: bool = True
+) -> bool:
     """Count one try; whether this address, or this name, has had too many.
+
+    Without ``count`` only look.
 
     The counts are in the cache, which several servers share through Redis. A
     cache that does not answer refuses, as the library does.
     """
-    used = get_usage(request, group=what, key=_address, rate=rate, increment=True)
+    used = get_usage(request, group=what, key=_address, rate=rate, increment=count)
     found = bool(used and used["should_limit"])
     if name:
         used = get_usage(
@@ -24,7 +28,7 @@ def is_too_often(request: HttpRequest, what: str, rate: str, name: str = "") -> 
             group=f"{what}-name",
             key=lambda *_: name,
             rate=rate,
-            increment=True,
+            increment=count,
         )
         found = found or bool(used and used["should_limit"])
     if found:

@@ -10,7 +10,7 @@ _NAMES: dict[Right, str] = {
         healthz readyz sign-in sign-out
         share-open share-payload share-span share-more share-value share-find
         share-download share-raw share-statistics share-rows share-graph share-logs
-        share-csv share-events
+        share-csv share-events share-seen
     """,
     Right.READ: """
         v1-services v1-service-operations v1-operations v1-traces v1-trace
@@ -19,7 +19,7 @@ _NAMES: dict[Right, str] = {
         trace-payload graph-data graph-dot graph-graphml graph-mermaid metrics
     """,
     Right.VIEW: """
-        home search lookup account
+        home search lookup account link-open
         trace trace-span span-more span-value trace-find trace-events
         trace-statistics trace-rows trace-graph trace-logs
         graph graph-questions graph-band graph-diff graph-overlay graph-paths
@@ -27,10 +27,11 @@ _NAMES: dict[Right, str] = {
         sources
     """,
     Right.SHARE: """
-        upload shares share-create share-revoke
+        upload shares share-create share-revoke share-extend share-delete
+        share-renew link-create
     """,
     Right.MANAGE: """
-        source-switch source-remove
+        source-switch source-remove share-erase
     """,
     Right.INGEST: """
         otlp otlp-slash zipkin zipkin-slash

@@ -7,16 +7,29 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from dashboard.models import ShareLink
+from dashboard.access.person import Person
 from dashboard.presenters import text
+from dashboard.share_models import ShareEvent, ShareLink
+from dashboard.traces.ids import trace_key
+
+MOST_ROWS = 500
 
 
-def share_rows() -> list[dict[str, Any]]:
-    """All links, newest first."""
+def share_rows(
+    person: Person, *, everybody: bool = False, trace: str = ""
+) -> list[dict[str, Any]]:
+    """One's own links (or all), newest first; ``trace`` narrows to one trace id."""
     now = timezone.now()
+    links = ShareLink.objects.select_related("snapshot").order_by("-pk")
+    links = links.defer(
+        "snapshot__columns", "snapshot__details", "snapshot__content", "state"
+    )
+    if not everybody:
+        links = links.filter(owner_id=person.user_id)
+    if trace:
+        links = links.filter(snapshot__trace_id__iendswith=trace_key(trace[:40]))
     rows = []
-    for link in ShareLink.objects.select_related("snapshot").order_by("-pk")[:500]:
-        summary = link.snapshot.summary or {}
+    for link in links[:MOST_ROWS]:
         if link.revoked_at:
             state, words = "revoked", _("Revoked")
         elif link.expires_at <= now:
@@ -26,10 +39,14 @@ def share_rows() -> list[dict[str, Any]]:
         rows.append(
             {
                 "id": link.pk,
+                "kind": link.snapshot.kind,
+                "kind_text": link.snapshot.get_kind_display(),
                 "trace_id": link.snapshot.trace_id,
-                "root_service": summary.get("root_service", ""),
-                "root_operation": summary.get("root_operation", ""),
+                "title": link.snapshot.title,
                 "note": link.note,
+                "owner": link.owner_name,
+                "audience": link.audience,
+                "audience_text": link.get_audience_display(),
                 "created_us": _us(link.created_at),
                 "expires_us": _us(link.expires_at),
                 "opened": link.opened_count,
@@ -39,6 +56,21 @@ def share_rows() -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def event_rows() -> list[dict[str, Any]]:
+    """The log of shares, newest first."""
+    return [
+        {
+            "at_us": _us(event.at),
+            "what": event.get_what_display(),
+            "who": event.who,
+            "audience": event.audience,
+            "trace_id": event.trace_id,
+            "link": event.link_number,
+        }
+        for event in ShareEvent.objects.order_by("-at", "-pk")[:MOST_ROWS]
+    ]
 
 
 def snapshot_facts(link: ShareLink) -> dict[str, Any]:
@@ -54,6 +86,7 @@ def snapshot_facts(link: ShareLink) -> dict[str, Any]:
         "redacted": (snapshot.redaction or {}).get("total", 0),
         "rules": ran,
         "note": link.note,
+        "by": snapshot.captured_by,
     }
 
 

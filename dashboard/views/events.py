@@ -28,7 +28,7 @@ def trace_events(request: HttpRequest, trace_id: str) -> HttpResponse:
 @require_safe
 def share_events(request: HttpRequest, token: str) -> HttpResponse:
     """Log times of some frames of a snapshot."""
-    link = link_or_404(token)
+    link = link_or_404(request, token)
     trace = shown_of_share(link).trace
     return private(_answer(request, trace, bytes(link.snapshot.details)))
 

@@ -63,7 +63,7 @@ def of_share(answer: Answer) -> Answer:
     @require_safe
     @wraps(answer)
     def view(request: HttpRequest, token: str, **more: Any) -> HttpResponse:
-        link = share.link_or_404(token)
+        link = share.link_or_404(request, token)
         snapshot = link.snapshot
         opened = Opened(
             share.shown_of(link), bytes(snapshot.details), snapshot.source_name, 0

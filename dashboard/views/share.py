@@ -1,4 +1,4 @@
-"""Shares: making, listing, revoking, and the page behind a link."""
+"""Shares: making one, and the page behind a link."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.actions.shares import create_snapshot_share, open_share, revoke_share
+from dashboard.access.limits import is_too_often
+from dashboard.actions.shares import (
+    create_snapshot_share,
+    find_share,
+    may_open,
+    note_opened,
+)
+from dashboard.gate import person_of
 from dashboard.graph.slowness import unpack_known
-from dashboard.models import ShareLink
 from dashboard.presenters import shares as presenter
 from dashboard.presenters.payload import build_payload
 from dashboard.presenters.shown import Shown
@@ -22,6 +29,7 @@ from dashboard.presenters.trace_views import view_urls
 from dashboard.presenters.waterfall import payload_head
 from dashboard.reads.operations import known_arrays
 from dashboard.reads.traces import find_record
+from dashboard.share_models import ShareLink
 from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
@@ -52,20 +60,24 @@ def create(request: HttpRequest) -> HttpResponse:
             days=days,
             note=request.POST.get("note", ""),
             known=known_arrays(record),
+            person=person_of(request),
+            audience=request.POST.get("audience") or ShareLink.Audience.SIGNED_IN,
+            state=request.POST.get("state", ""),
         )
     except ValueError as problem:
         return _refuse(400, str(problem))
-    path = reverse("dashboard:share-open", args=[token])
-    if settings.SPANBOARD_PUBLIC_URL:
-        url = f"{settings.SPANBOARD_PUBLIC_URL}{path}"
-    else:
-        url = request.build_absolute_uri(path)
+    return told_once(request, link, token)
+
+
+def told_once(request: HttpRequest, link: ShareLink, token: str) -> HttpResponse:
+    """A new link's address; it is stored nowhere."""
     return private(
         JsonResponse(
             {
                 "ok": True,
-                "url": url,
+                "url": address(request, reverse("dashboard:share-open", args=[token])),
                 "expires_us": round(link.expires_at.timestamp() * 1e6),
+                "audience": link.audience,
                 "local_only": not settings.SPANBOARD_PUBLIC_URL,
                 "redaction": link.snapshot.redaction,
             }
@@ -73,22 +85,15 @@ def create(request: HttpRequest) -> HttpResponse:
     )
 
 
+def address(request: HttpRequest, path: str) -> str:
+    """A page's address as others reach it."""
+    if settings.SPANBOARD_PUBLIC_URL:
+        return f"{settings.SPANBOARD_PUBLIC_URL}{path}"
+    return request.build_absolute_uri(path)
+
+
 def _refuse(status: int, text: str) -> JsonResponse:
     return JsonResponse({"ok": False, "error": text, "status": status}, status=status)
-
-
-@require_safe
-def list_shares(request: HttpRequest) -> HttpResponse:
-    """All links with how often they were opened."""
-    context = {"shares": presenter.share_rows(), "nav": "shares"}
-    return render(request, "dashboard/shares.html", context)
-
-
-@require_POST
-def revoke(request: HttpRequest, share_id: int) -> HttpResponse:
-    """End a link now."""
-    revoke_share(get_object_or_404(ShareLink, pk=share_id))
-    return redirect("dashboard:shares")
 
 
 def shown_of(link: ShareLink) -> Shown:
@@ -99,25 +104,58 @@ def shown_of(link: ShareLink) -> Shown:
     return Shown(trace, extra, snapshot.summary, False, snapshot.complete, look_up)
 
 
-def link_or_404(token: str) -> ShareLink:
-    """The living link of a token, for what its page asks for."""
-    link = open_share(token, count=False)
+def _look_up(request: HttpRequest, token: str) -> ShareLink | None:
+    """The living link of a token, if the asker is of its audience.
+
+    Raises ``TooOften`` for who has asked for many that open nothing.
+    """
+    rate = settings.SPANBOARD_LINK_RATE
+    if is_too_often(request, "share", rate, count=False):
+        raise TooOften
+    link = find_share(token)
+    if link is None:
+        is_too_often(request, "share", rate)
+        return None
+    return link if may_open(link, person_of(request)) else None
+
+
+class TooOften(Exception):
+    """Somebody guesses at links."""
+
+
+def link_or_404(request: HttpRequest, token: str) -> ShareLink:
+    """The link of a token, for what its page asks for."""
+    try:
+        link = _look_up(request, token)
+    except TooOften:
+        link = None
     if link is None:
         raise Http404(_("This link does not open anything."))
     return link
 
 
+def opens_nothing(request: HttpRequest) -> HttpResponse:
+    """One page for expired, revoked, unknown, and not for this person."""
+    text = _(
+        "It has expired, was revoked, never existed, or is for people who are signed "
+        "in. Ask the person who gave it to you for a new one."
+    )
+    title = _("This link does not open anything")
+    return private(problem_page(request, 404, title, text))
+
+
 @require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """The page behind a link; needs nothing of any source."""
-    link = open_share(token)
+    try:
+        link = _look_up(request, token)
+    except TooOften:
+        text = _("Too many links that open nothing were tried. Wait a minute.")
+        return private(problem_page(request, 429, _("Too many tries"), text))
     if link is None:
-        text = _(
-            "It has expired, was revoked, or never existed. Ask the person who gave "
-            "it to you for a new one."
-        )
-        title = _("This link does not open anything")
-        return private(problem_page(request, 404, title, text))
+        return opens_nothing(request)
+    if link.state and not request.GET:
+        return private(redirect(f"{request.path}?{link.state}"))
     args = [token]
     urls = {
         "payload": reverse("dashboard:share-payload", args=args),
@@ -127,6 +165,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         "live": "",
         "download": reverse("dashboard:share-download", args=args),
         "trace": "",
+        "seen": reverse("dashboard:share-seen", args=args),
     }
     context: dict[str, Any] = page_context(
         request, shown_of(link), urls, link.snapshot.source_name
@@ -139,7 +178,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def share_payload(request: HttpRequest, token: str) -> HttpResponse:
     """The snapshot's payload."""
-    link = link_or_404(token)
+    link = link_or_404(request, token)
     shown = shown_of(link)
     head = {**payload_head(shown), "version": 0}
     body = build_payload(shown.trace, shown.extra, head)
@@ -149,7 +188,19 @@ def share_payload(request: HttpRequest, token: str) -> HttpResponse:
 @require_safe
 def share_find(request: HttpRequest, token: str) -> HttpResponse:
     """Find in the snapshot."""
-    link = link_or_404(token)
+    link = link_or_404(request, token)
     return private(
         find_answer(request, shown_of(link).trace, bytes(link.snapshot.details))
     )
+
+
+@csrf_exempt
+@require_POST
+def seen(request: HttpRequest, token: str) -> HttpResponse:
+    """The page tells that somebody looks: a count and a line in the log.
+
+    No form of ours is needed: who has the token may open it anyway.
+    """
+    link = link_or_404(request, token)
+    note_opened(link, person_of(request))
+    return private(HttpResponse(status=204))

@@ -50,19 +50,19 @@ def value(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
 @require_safe
 def share_span(request: HttpRequest, token: str, row: int) -> HttpResponse:
     """Details of one row of a snapshot."""
-    return _shared(token, row, partial(_details, stored=None))
+    return _shared(request, token, row, partial(_details, stored=None))
 
 
 @require_safe
 def share_more(request: HttpRequest, token: str, row: int) -> HttpResponse:
     """``more`` of a snapshot."""
-    return _shared(token, row, _more(request))
+    return _shared(request, token, row, _more(request))
 
 
 @require_safe
 def share_value(request: HttpRequest, token: str, row: int) -> HttpResponse:
     """``value`` of a snapshot."""
-    return _shared(token, row, _value(request))
+    return _shared(request, token, row, _value(request))
 
 
 def _details(opened: Opened, stored: Stored | None) -> dict[str, Any]:
@@ -111,8 +111,8 @@ def _stored(
     return _answer(shown_of(record), bytes(record.details), row, answer)
 
 
-def _shared(token: str, row: int, answer: Answer) -> HttpResponse:
-    link = share.link_or_404(token)
+def _shared(request: HttpRequest, token: str, row: int, answer: Answer) -> HttpResponse:
+    link = share.link_or_404(request, token)
     details = bytes(link.snapshot.details)
     return share.private(_answer(share.shown_of(link), details, row, answer))
 

@@ -331,6 +331,8 @@ async function start() {
   views.start();
   wire();
   addEventListener("popstate", () => apply(readState(), false));
+  // A share's page tells that somebody looks: a preview that runs no script does not count.
+  if (urls.seen) fetch(urls.seen, { method: "POST" }).catch((problem) => console.warn("The opening could not be counted:", problem));
   if (urls.live) {
     connect(urls.live, {
       onReset: (message) => { if (message.version && message.version !== model.header.version) reload(); },
