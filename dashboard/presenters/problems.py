@@ -22,6 +22,9 @@ def problem_text(problem: Problem) -> str:
         "bad-limit": _("The limit “%(value)s” is no number from 1 to 1500."),
         "bad-sort": _("There is no order “%(value)s”. Choose one of: ")
         + ", ".join(SORTS),
+        "bad-after": _(
+            "“%(value)s” is no place in a list. Leave “after” out to begin anew."
+        ),
         "bad-tags": _(
             "The tags “%(value)s” are not understood. Write them like error=true "
             'http.status_code=503 db.statement="a b".'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -12,6 +13,7 @@ from dashboard.presenters import text
 from dashboard.presenters.colors import slots
 from dashboard.presenters.waterfall import segments
 from dashboard.reads.traces import (
+    Bound,
     FoundTraces,
     count,
     filter_keys,
@@ -108,29 +110,40 @@ def shape(record: TraceRecord, colour: dict[str, int]) -> list[dict[str, Any]]:
 def found_text(found: FoundTraces, query: TraceQuery, shown: int = -1) -> str:
     """The honest sentence above the list; ``shown`` where rows are not at hand."""
     shown = len(found.records) if shown < 0 else shown
-    if not found.exact:
-        return _(
-            "%(matched)s traces match among the %(checked)s looked at, %(shown)s shown."
-        ) % {
-            "matched": text.count(found.matched),
-            "checked": text.count(found.checked),
-            "shown": shown,
-        }
+    values = {
+        "matched": text.count(found.matched),
+        "checked": text.count(found.checked),
+        "shown": text.count(shown),
+    }
+    if found.after is not None and found.checked and shown < query.limit:
+        return (
+            _(
+                "%(shown)s traces found so far, after %(checked)s looked at. "
+                "Search on for more."
+            )
+            % values
+        )
+    if found.bound is Bound.MORE:
+        return _("More than %(matched)s traces match, %(shown)s shown.") % values
+    if found.bound is Bound.LEAST:
+        return _("At least %(matched)s traces match, %(shown)s shown.") % values
+    if found.bound is Bound.MOST and found.matched > shown:
+        return _("%(shown)s traces shown, at most %(matched)s match.") % values
+    if found.bound in (Bound.OPEN, Bound.MOST):
+        return _("%(shown)s traces shown.") % values
     if shown < found.matched:
-        return _("%(matched)s traces match, %(shown)s shown.") % {
-            "matched": text.count(found.matched),
-            "shown": shown,
-        }
+        return _("Exactly %(matched)s traces match, %(shown)s shown.") % values
     if found.matched == 1:
         return _("1 trace matches.")
-    return _("%(matched)s traces match.") % {"matched": text.count(found.matched)}
+    return _("%(matched)s traces match.") % values
 
 
 class LiveSearch:
     """What one open search page has been told, to tell it differences."""
 
     def __init__(self, parameters: dict[str, list[str]]):
-        self.query, _problems, _unknown = TraceQuery.read(parameters)
+        query, _problems, _unknown = TraceQuery.read(parameters)
+        self.query = replace(query, after=None)
         self.sent: set[str] = set()
         self.text = ""
         self.since = 0
@@ -175,7 +188,7 @@ class LiveSearch:
                 "n": text.count(self.since),
             }
         shown = min(len(self.sent), self.query.limit)
-        return found_text(FoundTraces([], count(self.query), 0, 0.0), self.query, shown)
+        return found_text(FoundTraces([], *count(self.query)), self.query, shown)
 
 
 def trace_state(trace_id: str) -> dict[str, Any]:

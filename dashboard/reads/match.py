@@ -43,12 +43,63 @@ def matches(record: TraceRecord, query: TraceQuery) -> bool:
     """Whether one span of the trace meets all conditions."""
     trace, _ = codec.decode_columns(record.columns)
     rows = matching_rows(trace, query)
-    if not len(rows):
-        return False
-    if not query.tags:
-        return True
-    details = codec.decode_all_details(record.details)
-    return any(has_tags(trace, details[row], row, query) for row in rows.tolist())
+    if not len(rows) or not query.tags:
+        return bool(len(rows))
+    return any_has_tags(record, trace, rows, query)
+
+
+def any_has_tags(
+    record: TraceRecord, trace: Trace, rows: np.ndarray, query: TraceQuery
+) -> bool:
+    """Whether one of these rows (or its process) has all tags of a query."""
+    signs = [signs_of(key, value) for key, value in query.tags]
+    found = dict(query.tags)
+    held = [
+        {tag.key for tag in process.tags if text_of(tag.value) == found.get(tag.key)}
+        for process in trace.processes
+    ]
+    wanted = set(rows.tolist())
+    for first, ends, body in codec.detail_frames(record.details):
+        last = first + len(ends)
+        if rows[-1] < first or rows[0] >= last:
+            continue
+        begin = 0
+        for row, end in enumerate(ends.tolist(), first):
+            details, begin = body[begin:end], end
+            if row not in wanted:
+                continue
+            given = held[trace.process[row]]
+            if all(
+                key in given or may_hold(details, sign)
+                for (key, _), sign in zip(query.tags, signs, strict=True)
+            ) and has_tags(trace, details, row, query):
+                return True
+    return False
+
+
+def signs_of(key: str, value: str) -> tuple[bytes, ...]:
+    """Bytes that a span's details must hold if it has a tag, however it is written.
+
+    A number may be written in several ways; of other texts the longest piece that
+    JSON never escapes is taken. The mark of an error is no tag of its own, and a list is shown as text
+    of another form.
+    """
+    if key in ("error", "unreadable") or value[:1] in ("[", "{"):
+        return ()
+    pieces = PLAIN.findall(key)
+    if not NUMBER.fullmatch(value):
+        pieces += PLAIN.findall(value)
+    return tuple(piece.encode() for piece in pieces)
+
+
+def may_hold(details: bytes, sign: tuple[bytes, ...]) -> bool:
+    """Whether details may hold a tag: quick, and never wrongly no."""
+    return all(piece in details for piece in sign) or ESCAPE in details
+
+
+PLAIN = re.compile(r"[A-Za-z0-9_.:-]+")
+NUMBER = re.compile(r"[-+.\deE]*|[iI]nf.*|[nN]a[nN]|[tT]rue|[fF]alse|None|null")
+ESCAPE = b"\\u"
 
 
 def has_tags(trace: Trace, details: bytes, row: int, query: TraceQuery) -> bool:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from django.db.models import F
+from django.db.models import Max
 
 from dashboard.models import TraceRecord, Vocabulary
-from dashboard.reads.match import has_tags, matching_rows
-from dashboard.reads.traces import needs_check, preselect, visible_sources
+from dashboard.reads.candidates import LOOKED_AT, Place, Walk
+from dashboard.reads.match import any_has_tags, matching_rows
+from dashboard.reads.traces import conditions_of, needs_check, visible_sources
 from dashboard.traces import codec
 from dashboard.traces.query import TraceQuery
 from dashboard.traces.trace import Trace
 
 MAX_CHECKED = 20_000
+MAX_PASSED = 400_000
 CHUNK = 50
 MAX_NAMES = 50_000
 LONGEST_US = 86_400_000_000  # traces that began earlier are not looked at
@@ -34,28 +35,43 @@ class Served:
 
     def records(self) -> Iterator[TraceRecord]:
         """Newest first, with their blobs, at most the query's limit."""
-        newest = _candidates(self.query, self.start_us, self.end_us)[: MAX_CHECKED + 1]
-        rows = list(newest)
-        self.cut = len(rows) > MAX_CHECKED
         every = needs_check(self.query)
-        rows = rows[:MAX_CHECKED]
-        for first in range(0, len(rows), CHUNK):
-            part = rows[first : first + CHUNK]
-            full = TraceRecord.objects.in_bulk([row[0] for row in part])
-            for pk, start_us, duration_us in part:
-                record = full.get(pk)
-                if record is None:  # deleted meanwhile
-                    continue
-                inside = (
-                    start_us >= self.start_us and start_us + duration_us <= self.end_us
-                )
-                if (every or not inside) and not self._matches(record):
-                    continue
-                self.found += 1
-                yield record
-                if self.found >= self.query.limit:
-                    self.cut = False
-                    return
+        for record in self._candidates():
+            ends_us = record.start_us + record.duration_us
+            inside = record.start_us >= self.start_us and ends_us <= self.end_us
+            if (every or not inside) and not self._matches(record):
+                continue
+            self.found += 1
+            yield record
+            if self.found >= self.query.limit:
+                return
+
+    def _candidates(self) -> Iterator[TraceRecord]:
+        """Traces that the indexes do not rule out and that overlap the window."""
+        longest = TraceRecord.objects.aggregate(most=Max("duration_us"))["most"] or 0
+        conditions = replace(
+            conditions_of(self.query),
+            start_us=self.start_us - min(longest, LONGEST_US),
+            end_us=self.end_us,
+        )
+        walk = Walk(conditions, "newest")
+        after: Place | None = None
+        passed = 0
+        while True:
+            piece = walk.piece(after, CHUNK)
+            pks = [pk for _, pk in piece.places]
+            full = TraceRecord.objects.defer("contribution", "summary").in_bulk(pks)
+            for pk in dict.fromkeys(pks):
+                record = full.get(pk)  # None: deleted meanwhile
+                if record and record.start_us + record.duration_us >= self.start_us:
+                    yield record
+            passed += len(pks) if len(pks) == CHUNK else LOOKED_AT
+            after = piece.after
+            if after is None:
+                return
+            if self.checked >= MAX_CHECKED or passed >= MAX_PASSED:
+                self.cut = True
+                return
 
     def _matches(self, record: TraceRecord) -> bool:
         """Whether one span meets all conditions and starts in the window."""
@@ -66,23 +82,7 @@ class Served:
         rows = rows[(start_us >= self.start_us) & (start_us <= self.end_us)]
         if not len(rows) or not self.query.tags:
             return bool(len(rows))
-        details = codec.decode_all_details(record.details)
-        return any(
-            has_tags(trace, details[row], row, self.query) for row in rows.tolist()
-        )
-
-
-def _candidates(query: TraceQuery, start_us: int, end_us: int) -> Any:
-    records: Any = TraceRecord.objects.filter(
-        source__in=visible_sources(),
-        listed=True,
-        start_us__lte=end_us,
-        start_us__gte=start_us - LONGEST_US,
-    ).annotate(end_us=F("start_us") + F("duration_us"))
-    records = preselect(records.filter(end_us__gte=start_us), query)
-    return records.order_by("-start_us", "-pk").values_list(
-        "pk", "start_us", "duration_us"
-    )
+        return any_has_tags(record, trace, rows, self.query)
 
 
 def whole_trace(record: TraceRecord) -> Trace:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from dashboard.models import Source, TraceRecord, TraceTerm, Vocabulary
+from dashboard.reads.candidates import (
+    COUNTED,
+    LOOKED_AT,
+    ORDERS,
+    Conditions,
+    Place,
+    Walk,
+)
 from dashboard.reads.match import matches
 from dashboard.traces import codec
 from dashboard.traces.collector import no_collection
@@ -19,33 +28,42 @@ from dashboard.traces.query import TraceQuery
 from dashboard.traces.terms import OVERFLOW, term, term_of_tag
 from dashboard.traces.trace import Trace
 
-MAX_CHECKED = 5_000
-CHUNK = 200
+CHECKED_AT_ONCE = 50
+CHECKED = 2_000  # traces whose spans one search looks at, at most
+CHECKED_S = 0.05  # and for so long
+CHECKED_FOR_COUNT = 200  # so few are all looked at, for an exact count
 MAX_KEPT = 4
 MAX_ASKED = 500
+MAX_SERVICES = 8  # of an operation that is asked for without its service
 _kept: dict[tuple[int, int], tuple[Trace, dict[str, np.ndarray]]] = {}
 _kept_lock = threading.Lock()
-ORDERS = {
-    "newest": ("-start_us", "-pk"),
-    "oldest": ("start_us", "pk"),
-    "longest": ("-duration_us", "-pk"),
-    "shortest": ("duration_us", "pk"),
-    "most-spans": ("-span_count", "-pk"),
-    "fewest-spans": ("span_count", "pk"),
-    "most-errors": ("-error_count", "-pk"),
-}
+
+
+class Bound(Enum):
+    """What a count says."""
+
+    EXACT = "exact"
+    MORE = "more"  # more than so many
+    LEAST = "least"  # so many or more
+    MOST = "most"  # so many, or fewer
+    OPEN = "open"  # nothing beyond what is shown
 
 
 @dataclass(slots=True)
 class FoundTraces:
-    """A search's result; ``exact`` is false when checking stopped at its limit."""
+    """A page of a search.
+
+    ``after`` is where the next page begins, if there is one. The page is not full
+    and has a next one where the search stopped to stay quick; ``checked`` traces
+    were then looked at.
+    """
 
     records: list[TraceRecord]
-    matched: int
-    stored: int
-    elapsed_ms: float
-    exact: bool = True
+    matched: int = 0
+    bound: Bound = Bound.EXACT
+    after: Place | None = None
     checked: int = 0
+    elapsed_ms: float = 0.0
 
 
 @dataclass(slots=True)
@@ -64,9 +82,9 @@ def visible_sources(name: str = "") -> QuerySet[Source]:
     """
     if name:
         return Source.objects.filter(name=name)
-    others = TraceRecord.objects.filter(source__is_demo=False)
-    if others.exists():
-        return Source.objects.filter(is_demo=False)
+    for pk in Source.objects.filter(is_demo=False).values_list("pk", flat=True):
+        if TraceRecord.objects.filter(source=pk).exists():
+            return Source.objects.filter(is_demo=False)
     return Source.objects.all()
 
 
@@ -75,105 +93,197 @@ def light(records: QuerySet[TraceRecord]) -> QuerySet[TraceRecord]:
     return records.defer("columns", "details", "contribution").select_related("source")
 
 
-def base_set(query: TraceQuery) -> QuerySet[TraceRecord]:
-    """Records in the query's window and sources, one per trace."""
-    records = TraceRecord.objects.filter(source__in=visible_sources(query.source))
-    if not query.source:
-        records = records.filter(listed=True)
-    if query.trace_ids:
-        return records.filter(trace_key__in=[trace_key(t) for t in query.trace_ids])
+def conditions_of(query: TraceQuery) -> Conditions:
+    """What the indexes can tell of a query."""
+    visible = set(visible_sources(query.source).values_list("pk", flat=True))
+    every = set(Source.objects.values_list("pk", flat=True))
     start_us, end_us = query.window(time.time_ns() // 1_000)
-    if start_us is not None:
-        records = records.filter(start_us__gte=start_us)
-    if end_us is not None:
-        records = records.filter(start_us__lte=end_us)
-    return records
-
-
-def preselect(
-    records: QuerySet[TraceRecord], query: TraceQuery
-) -> QuerySet[TraceRecord]:
-    """Narrow by terms and summary; may keep what the spans then refuse."""
-    if query.error is True:
-        records = records.filter(error_count__gt=0)
-    if query.error is False:
-        records = records.filter(error_count=0)
-    if query.min_duration_us is not None:
-        records = records.filter(max_span_us__gte=query.min_duration_us)
-    wanted = []
-    if query.service and query.operation:
-        wanted.append(term("o", query.service, query.operation))
-    elif query.service:
-        wanted.append(term("s", query.service))
-    for key, value in query.tags:
-        number = term_of_tag(key, value)
-        if number is not None:
-            wanted.append(number)
-    if query.caller and query.callee:
-        having = TraceTerm.objects.filter(term=term("c", query.caller, query.callee))
-        records = records.filter(pk__in=having.values("record"))
-    for number in wanted:
-        having = TraceTerm.objects.filter(term__in=(number, OVERFLOW))
-        records = records.filter(pk__in=having.values("record"))
-    return records
-
-
-def needs_check(query: TraceQuery) -> bool:
-    """Whether the terms alone do not answer: conditions hold on one same span."""
-    return bool(
-        query.tags
-        or query.min_duration_us is not None
-        or query.max_duration_us is not None
-        or (query.operation and not query.service)
-        or (query.error is True and query.service)
+    return Conditions(
+        terms=terms_asked(query),
+        start_us=start_us,
+        end_us=end_us,
+        sources=None if visible == every else tuple(sorted(visible)),
+        listed=not query.source,
+        least_us=query.min_duration_us,
+        failed=query.error,
     )
 
 
+def terms_asked(query: TraceQuery) -> tuple[tuple[int, ...], ...]:
+    """Terms that a trace must have, one of each list, to match a query."""
+    other = (OVERFLOW,) if _any_overflow() else ()
+    found: list[tuple[int, ...]] = []
+    if query.service and query.operation:
+        found.append((term("o", query.service, query.operation), *other))
+    elif query.service:
+        found.append((term("s", query.service), *other))
+    elif query.operation:
+        words = Vocabulary.objects.filter(operation=query.operation[:255])
+        names = list(
+            words.order_by()
+            .values_list("service", flat=True)
+            .distinct()[: MAX_SERVICES + 1]
+        )
+        if len(names) <= MAX_SERVICES:
+            asked = tuple(term("o", name, query.operation) for name in names)
+            found.append((*asked, *other))
+    for key, value in query.tags:
+        number = term_of_tag(key, value)
+        if number is not None:
+            found.append((number, *other))
+    if query.caller and query.callee:
+        found.append((term("c", query.caller, query.callee),))
+    return tuple(found)
+
+
+def _any_overflow() -> bool:
+    return TraceTerm.objects.filter(term=OVERFLOW).exists()
+
+
+def needs_check(query: TraceQuery) -> bool:
+    """Whether the indexes alone do not answer: conditions hold on one same span.
+
+    They answer for one condition, and for a service (with an operation) together
+    with either a least duration or failure.
+    """
+    if query.tags or query.max_duration_us is not None:
+        return True
+    if query.operation and not query.service:
+        return True
+    if query.min_duration_us is not None and query.error is True:
+        return True
+    return bool(query.service) and _any_overflow()
+
+
 def find_traces(query: TraceQuery) -> FoundTraces:
-    """Search the store; positive conditions hold on one and the same span."""
+    """One page of a search; positive conditions hold on one and the same span."""
     began = time.perf_counter()
-    base = base_set(query)
-    records = preselect(base, query).order_by(*ORDERS[query.sort])
-    if not needs_check(query):
-        matched = records.count()
-        rows = list(light(records)[: query.limit])
-        result = FoundTraces(rows, matched, 0, 0.0)
+    if query.trace_ids:
+        result = _by_id(query)
     else:
-        result = _find_checked(records, query)
-    result.stored = base.count()
+        result = _search(query)
     result.elapsed_ms = (time.perf_counter() - began) * 1_000
     return result
 
 
-def count(query: TraceQuery) -> int:
-    """How many traces match a query that the terms alone answer."""
-    return preselect(base_set(query), query).count()
+def _by_id(query: TraceQuery) -> FoundTraces:
+    keys = [trace_key(t) for t in query.trace_ids[:MAX_ASKED]]
+    records = TraceRecord.objects.filter(
+        source__in=visible_sources(query.source), trace_key__in=keys
+    )
+    if not query.source:
+        records = records.filter(listed=True)
+    column, direction = ORDERS[query.sort]
+    sign = "-" if direction == "DESC" else ""
+    rows = list(light(records).order_by(sign + column, sign + "pk"))
+    return FoundTraces(rows[: query.limit], len(rows))
 
 
-def _find_checked(records: QuerySet[TraceRecord], query: TraceQuery) -> FoundTraces:
-    found: list[TraceRecord] = []
-    matched = checked = 0
-    pks = list(records.values_list("pk", flat=True)[: MAX_CHECKED + 1])
-    exact = len(pks) <= MAX_CHECKED
-    for first in range(0, min(len(pks), MAX_CHECKED), CHUNK):
-        part = pks[first : first + CHUNK]
-        full = TraceRecord.objects.in_bulk(part)
-        for pk in part:
-            record = full.get(pk)
-            if record is None:
-                continue
-            checked += 1
+def _search(query: TraceQuery) -> FoundTraces:
+    walk = Walk(conditions_of(query), query.sort)
+    if needs_check(query):
+        return _checked(walk, query, walk.count()[0] if walk.countable else None)
+    counted, complete = walk.count()
+    piece = walk.piece(query.after, query.limit)
+    found = FoundTraces(_records(piece.places), counted, after=piece.after)
+    if counted > COUNTED:
+        found.matched, found.bound = COUNTED, Bound.MORE
+    elif not complete:
+        found.matched = max(counted, len(found.records))
+        found.bound = Bound.LEAST
+    if piece.after is None and query.after is None:
+        found.matched, found.bound = len(found.records), Bound.EXACT
+    elif len(piece.places) < query.limit and piece.after is not None:
+        found.checked = LOOKED_AT
+    return found
+
+
+def _records(places: Iterable[Place]) -> list[TraceRecord]:
+    """The records of a piece of a walk, in its order."""
+    pks = list(dict.fromkeys(pk for _, pk in places))
+    found = light(TraceRecord.objects.all()).in_bulk(pks)
+    return [found[pk] for pk in pks if pk in found]
+
+
+def _checked(walk: Walk, query: TraceQuery, counted: int | None) -> FoundTraces:
+    """Check the spans of candidates in order until the page is full.
+
+    ``counted``: how many candidates there are, if that is known.
+    """
+    until = time.perf_counter() + CHECKED_S
+    every = counted is not None and counted <= CHECKED_FOR_COUNT
+    chosen: list[Place] = []
+    found = FoundTraces([])
+    seen: set[int] = set()
+    position, ended = query.after, False
+    while not ended and found.after is None:
+        piece = walk.piece(position, CHECKED_AT_ONCE)
+        for place in _matching(piece.places, query, seen):
+            found.matched += 1
+            if len(chosen) < query.limit:
+                chosen.append(place)
+            elif not every:
+                found.after = chosen[-1]
+                break
+        position, ended = piece.after, piece.after is None
+        spent = len(seen) >= CHECKED or time.perf_counter() > until
+        if spent and not ended and not every and found.after is None:
+            found.after = chosen[-1] if len(chosen) == query.limit else position
+    found.checked = len(seen)
+    if ended and found.after is None and found.matched > len(chosen):
+        found.after = chosen[-1]
+    found.records = _records(chosen)
+    if ended and query.after is None and (every or found.after is None):
+        found.bound = Bound.EXACT
+    elif counted is not None:
+        found.matched, found.bound = counted, Bound.MOST
+    else:
+        found.bound = Bound.OPEN
+    return found
+
+
+def _matching(
+    places: list[Place], query: TraceQuery, seen: set[int]
+) -> Iterator[Place]:
+    """Those whose spans match; ``seen`` are the records looked at."""
+    records = TraceRecord.objects.defer("contribution", "summary")
+    full = records.in_bulk([pk for _, pk in places])
+    for place in places:
+        record = full.get(place[1])
+        if record is not None and record.pk not in seen:
+            seen.add(record.pk)
             if matches(record, query):
-                matched += 1
-                if len(found) < query.limit:
-                    found.append(record)
-    return FoundTraces(found, matched, 0, 0.0, exact, checked)
+                yield place
+
+
+def count(query: TraceQuery) -> tuple[int, Bound]:
+    """How many traces match as far as the indexes tell, in bounded time."""
+    counted, complete = Walk(conditions_of(query), query.sort).count()
+    if counted > COUNTED:
+        return COUNTED, Bound.MORE
+    return counted, Bound.EXACT if complete else Bound.LEAST
 
 
 def filter_keys(query: TraceQuery, keys: Iterable[str]) -> list[TraceRecord]:
     """Which of these traces match, for live updates."""
-    records = preselect(base_set(query), query).filter(trace_key__in=list(keys))
-    if needs_check(query):
+    conditions = conditions_of(query)
+    records = TraceRecord.objects.filter(
+        trace_key__in=list(keys), source__in=visible_sources(query.source)
+    )
+    if conditions.listed:
+        records = records.filter(listed=True)
+    if query.trace_ids:
+        records = records.filter(trace_key__in=[trace_key(t) for t in query.trace_ids])
+    if conditions.start_us is not None:
+        records = records.filter(start_us__gte=conditions.start_us)
+    if conditions.end_us is not None:
+        records = records.filter(start_us__lte=conditions.end_us)
+    if conditions.failed is False:
+        records = records.filter(error_count=0)
+    for numbers in conditions.terms:
+        having = TraceTerm.objects.filter(record=OuterRef("pk"), term__in=numbers)
+        records = records.filter(Exists(having))
+    if needs_check(query) or query.error is True or query.min_duration_us is not None:
         return [r for r in records.select_related("source") if matches(r, query)]
     return list(light(records))
 
@@ -232,11 +342,11 @@ def vocabulary(source: str = "") -> dict[str, list[str]]:
     return words
 
 
-def which_condition_excludes(query: TraceQuery) -> tuple[str, int]:
+def which_condition_excludes(query: TraceQuery) -> tuple[str, int, Bound]:
     """The condition whose removal gives most traces, and how many; for empty pages."""
-    best = ("", 0)
+    best = ("", 0, Bound.EXACT)
     for name, loose in query.without_each():
-        count = preselect(base_set(loose), loose).count()
-        if count > best[1]:
-            best = (name, count)
+        found, bound = count(loose)
+        if found > best[1]:
+            best = (name, found, bound)
     return best

@@ -39,6 +39,7 @@ KNOWN = {
     "callee",
     "traceID",
     "maxLimit",
+    "after",
     "view",
     "span",
     "uiEmbed",
@@ -70,6 +71,7 @@ class TraceQuery:
     caller: str = ""
     callee: str = ""
     trace_ids: tuple[str, ...] = ()
+    after: tuple[int, int] | None = None  # the place before the page, as a search told
 
     def window(self, now_us: int) -> tuple[int | None, int | None]:
         """First and last start in µs; ``None`` is open. A look-back goes first."""
@@ -93,7 +95,7 @@ class TraceQuery:
             "start_us",
         ):
             if getattr(self, name) != getattr(plain, name):
-                loose = replace(self, **{name: getattr(plain, name)})
+                loose = replace(self, after=None, **{name: getattr(plain, name)})
                 if name == "service":
                     loose = replace(loose, operation="")
                 if name == "caller":
@@ -131,6 +133,7 @@ class TraceQuery:
             ("source", self.source),
             ("caller", self.caller),
             ("callee", self.callee),
+            ("after", "" if self.after is None else "{}.{}".format(*self.after)),
         ]
         return [(k, v) for k, v in pairs if v] + [
             ("traceID", t) for t in self.trace_ids
@@ -207,6 +210,13 @@ class TraceQuery:
                 found["sort"] = sort
             else:
                 problems.append(Problem("bad-sort", "sort", {"value": sort[:100]}))
+        after = one("after")
+        if after:
+            if re.fullmatch(r"-?\d{1,18}\.\d{1,18}", after):
+                place, _, number = after.partition(".")
+                found["after"] = int(place), int(number)
+            else:
+                problems.append(Problem("bad-after", "after", {"value": after[:100]}))
         error = one("error").lower()
         if error in ("true", "1", "on"):
             found["error"] = True

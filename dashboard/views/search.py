@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import transaction
@@ -15,10 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 from dashboard.actions.ingest import ingest
 from dashboard.actions.sources import upload_source
 from dashboard.models import Source, TraceRecord
-from dashboard.presenters import figures, results
+from dashboard.presenters import figures, results, text
 from dashboard.presenters.problems import problem_text
 from dashboard.presenters.strings import search_strings
 from dashboard.reads.traces import (
+    Bound,
     FoundTraces,
     find_traces,
     vocabulary,
@@ -39,15 +41,17 @@ def index(request: HttpRequest) -> HttpResponse:
     """The list of traces that match, live."""
     parameters = {name: request.GET.getlist(name) for name in request.GET}
     query, problems, unknown = TraceQuery.read(parameters)
-    found = find_traces(query) if not problems else FoundTraces([], 0, 0, 0.0)
+    found = find_traces(query) if not problems else FoundTraces([])
     rows = [results.result_row(record) for record in found.records]
-    conditions = query.to_query_string()
-    empty = {}
-    if not rows and conditions and not problems:
-        name, count = which_condition_excludes(query)
+    conditions = replace(query, after=None).to_query_string()
+    empty: dict[str, object] = {}
+    if not rows and conditions and not problems and found.after is None:
+        name, count, bound = which_condition_excludes(query)
         loose = dict(query.without_each()).get(name)
         if loose is not None and count:
-            empty = {"count": count, "url": f"?{loose.to_query_string()}", "name": name}
+            more = bound in (Bound.MORE, Bound.LEAST)
+            url = f"?{loose.to_query_string()}"
+            empty = {"count": text.count(count), "more": more, "url": url, "name": name}
     words = vocabulary(query.source)
     longest = max((row["duration_us"] for row in rows), default=1)
     for row in rows:
@@ -61,6 +65,11 @@ def index(request: HttpRequest) -> HttpResponse:
         "problems": [(p.where, problem_text(p)) for p in problems],
         "unknown": unknown,
         "found": found,
+        "first_url": f"?{conditions}" if query.after is not None else "",
+        "next_url": f"?{replace(query, after=found.after).to_query_string()}"
+        if found.after is not None
+        else "",
+        "searching_on": found.after is not None and len(rows) < query.limit,
         "found_text": results.found_text(found, query),
         "elapsed": f"{found.elapsed_ms:.0f}",
         "rows": rows,
@@ -111,17 +120,17 @@ def _short(value_us: int | None) -> str:
 @require_safe
 def lookup(request: HttpRequest) -> HttpResponse:
     """The box in the top bar: a trace id opens it, other text searches services."""
-    text = request.GET.get("q", "").strip()
+    asked = request.GET.get("q", "").strip()
     try:
-        wanted = normalise_trace_id(text)
+        wanted = normalise_trace_id(asked)
     except ValueError:
         wanted = ""
     if wanted and (
         len(wanted) >= 12 or TraceRecord.objects.filter(trace_id=wanted).exists()
     ):
         return redirect("dashboard:trace", trace_id=wanted)
-    key = "tags" if "=" in text else "service"
-    query, _problems, _unknown = TraceQuery.read({key: [text]})
+    key = "tags" if "=" in asked else "service"
+    query, _problems, _unknown = TraceQuery.read({key: [asked]})
     return redirect(f"{reverse('dashboard:search')}?{query.to_query_string()}")
 
 
@@ -165,5 +174,7 @@ def upload(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _refuse(status: int, text: str) -> JsonResponse:
-    return JsonResponse({"ok": False, "error": text, "status": status}, status=status)
+def _refuse(status: int, sentence: str) -> JsonResponse:
+    return JsonResponse(
+        {"ok": False, "error": sentence, "status": status}, status=status
+    )

@@ -158,10 +158,11 @@ function applyDiff(message) {
   else release();
 }
 
-connect(list.dataset.live, { onReset: applyReset, onDiff: applyDiff });
+// Later pages stand still: what is new belongs to the first one.
+if (list.dataset.live) connect(list.dataset.live, { onReset: applyReset, onDiff: applyDiff });
 list.addEventListener("pointerleave", () => { if (!held()) release(); });
 newButton.addEventListener("click", release);
-pauseButton.addEventListener("click", () => {
+pauseButton?.addEventListener("click", () => {
   paused = !paused;
   pauseButton.setAttribute("aria-pressed", String(paused));
   pauseButton.lastElementChild.textContent = text(paused ? "resume" : "pause");
