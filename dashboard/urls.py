@@ -117,6 +117,12 @@ source_urls = [
     path("sources", sources.index, name="sources"),
     path("sources/<int:source_id>/switch", sources.switch, name="source-switch"),
     path("sources/<int:source_id>/remove", sources.remove, name="source-remove"),
+    path("sources/<int:source_id>/choice", sources.choose, name="source-choice"),
+    path("sources/<int:source_id>/back-fill", sources.back_fill, name="back-fill"),
+    path("back-fills/<int:fill_id>/stop", sources.stop_fill, name="back-fill-stop"),
+    path(
+        "back-fills/<int:fill_id>/resume", sources.resume_fill, name="back-fill-resume"
+    ),
 ]
 jaeger_urls = [
     path("api/services", jaeger_v1.services, name="v1-services"),

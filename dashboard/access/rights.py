@@ -19,7 +19,7 @@ _NAMES: dict[Right, str] = {
         trace-payload graph-data graph-dot graph-graphml graph-mermaid metrics
     """,
     Right.VIEW: """
-        home search lookup account link-open
+        home search search-ask lookup account link-open
         trace trace-span span-more span-value trace-find trace-events
         trace-statistics trace-rows trace-graph trace-logs
         graph graph-questions graph-band graph-diff graph-overlay graph-paths
@@ -31,7 +31,8 @@ _NAMES: dict[Right, str] = {
         share-renew link-create
     """,
     Right.MANAGE: """
-        source-switch source-remove share-erase
+        source-switch source-remove share-erase source-choice back-fill
+        back-fill-stop back-fill-resume
     """,
     Right.INGEST: """
         otlp otlp-slash zipkin zipkin-slash

@@ -29,6 +29,8 @@ PIECES = 48  # windows of a service, at most
 GIVE_UP = 10  # slices in a row that brought nothing
 LONGEST_US = 366 * 86_400_000_000
 AHEAD_US = 60_000_000
+ANNOUNCE_S = 5.0
+_announced: dict[int, tuple[str, float]] = {}  # state and time, by back-fill
 GOING = (BackFill.State.WAITING, BackFill.State.RUNNING)
 
 
@@ -105,7 +107,16 @@ def run(fill_id: int, slice_s: float = SLICE_S) -> None:
         if isinstance(problem, Throttled):
             note_throttled(fill.source, problem)
         work.failed(str(problem))
-    publish(SOURCES, {"source": fill.source_id})
+    _announce(fill)
+
+
+def _announce(fill: BackFill) -> None:
+    """Tell the pages how far it is, now and then, and each time its state changed."""
+    state = BackFill.objects.values_list("state", flat=True).get(pk=fill.pk)
+    last = _announced.get(fill.pk, ("", 0.0))
+    if state != last[0] or time.monotonic() - last[1] > ANNOUNCE_S:
+        _announced[fill.pk] = (state, time.monotonic())
+        publish(SOURCES, {"source": fill.source_id})
 
 
 class Lost(Exception):
@@ -217,4 +228,3 @@ class Slice:
     def _tick(self) -> None:
         if time.monotonic() - self.kept_at > KEEP_EVERY_S:
             self.keep()
-            publish(SOURCES, {"source": self.fill.source_id})

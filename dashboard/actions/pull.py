@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
@@ -32,7 +31,7 @@ from dashboard.actions.windows import (
     since,
     without,
 )
-from dashboard.models import Gap, Source
+from dashboard.models import Gap, Source, TraceRecord
 from dashboard.sources.base import TraceSource
 from dashboard.sources.registry import MAKERS, make_source
 from dashboard.traces.errors import BadAnswer, SourceError, Throttled
@@ -279,10 +278,13 @@ class Pull:
         if since_us is None:
             since_us = self.cursor_us - self.look_back_us
         to_us = self.cursor_us - _overlap_us()
-        starts: Iterable[int] = self.report.left_out.values()
-        number = sum(since_us <= start < to_us for start in starts)
         if to_us <= since_us:
             return {}
+        starts = self.report.left_out.items()
+        keys = [key for key, start_us in starts if since_us <= start_us < to_us]
+        # Those from before the share was set, or that somebody opened, are held.
+        held = TraceRecord.objects.filter(source=self.source, trace_key__in=keys)
+        number = len(keys) - held.count() if keys else 0
         return {"left_out": F("left_out") + number, "left_out_to_us": to_us}
 
     def _pace(self, answer_ms: float, began: float) -> dict[str, object]:

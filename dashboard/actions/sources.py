@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
+from dashboard.actions.choice import patterns
 from dashboard.actions.pace import MAX_TOLD_S, TOLD
 from dashboard.live.events import SOURCES, publish
 from dashboard.models import BackFill, Source
@@ -197,4 +198,21 @@ def set_enabled(source: Source, enabled: bool) -> None:
     """Switch a source on or off; what it gave stays."""
     source.enabled = enabled
     source.save(update_fields=["enabled"])
+    publish(SOURCES, {"source": source.pk})
+
+
+def choose(source: Source, include: str, exclude: str, share: float) -> None:
+    """Say which services (patterns) and what share of the traces are taken.
+
+    What equals the settings is left to them, so that it follows when they change.
+    """
+    wanted, unwanted = patterns(include), patterns(exclude)
+    if wanted == list(settings.SPANBOARD_PULL_INCLUDE):
+        wanted = []
+    if unwanted == list(settings.SPANBOARD_PULL_EXCLUDE):
+        unwanted = []
+    source.include, source.exclude = ", ".join(wanted), ", ".join(unwanted)
+    same = abs(share - settings.SPANBOARD_PULL_SHARE) < 1e-9
+    source.kept_share = None if same else share
+    source.save(update_fields=["include", "exclude", "kept_share"])
     publish(SOURCES, {"source": source.pk})

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dashboard.actions.arrivals import bucket_ms
-from dashboard.models import SourceMinute
+from dashboard.models import Source, SourceMinute
 
 HOUR = 60
 LAG_MINUTES = 5
@@ -62,3 +62,13 @@ def arrivals(sources: Iterable[int]) -> dict[int, Arrivals]:
                 key = int(bucket)
                 mine.lags[key] = mine.lags.get(key, 0) + number
     return found
+
+
+def open_stretches(source: Source) -> list[tuple[str, int, int]]:
+    """What is still to be asked: service, start and end in µs, the newest first."""
+    found = [
+        (service, int(start_us), int(end_us))
+        for service, parts in source.open_windows.items()
+        for start_us, end_us in parts
+    ]
+    return sorted(found, key=lambda stretch: (-stretch[2], stretch[0]))

@@ -14,7 +14,7 @@ from dashboard.startup import CannotStart, check_address, prepare_database
 class Command(BaseCommand):
     """Migrations and the configured source; ``up`` does the same by itself."""
 
-    help = "Brings the database up to date and sets up the Jaeger of the settings."
+    help = "Brings the database up to date and sets up the Jaegers of the settings."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -22,7 +22,8 @@ class Command(BaseCommand):
         from django.conf import settings
 
         try:
-            check_address(settings.SPANBOARD_JAEGER_URL)
+            for place in settings.SPANBOARD_JAEGERS:
+                check_address(place.url)
             prepare_database()
         except CannotStart as problem:
             self.stderr.write(f"spanboard: {problem}")
