@@ -26,6 +26,7 @@ app_name = "dashboard"
 search_urls = [
     path("", search.index, name="home"),
     path("search", search.index, name="search"),
+    path("search/ask", search.ask, name="search-ask"),
     path("lookup", search.lookup, name="lookup"),
     path("upload", search.upload, name="upload"),
 ]

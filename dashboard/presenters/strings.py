@@ -35,6 +35,8 @@ def search_strings() -> dict[str, str]:
         "resume": _("Resume"),
         "growing": _("growing"),
         "incomplete": _("incomplete"),
+        "asking": _("Asking …"),
+        "askFailed": _("It could not be asked: {text}"),
         "uploading": _("Reading the file …"),
         "uploadFailed": _("The upload failed: {text}"),
         "uploadProblems": _(

@@ -17,7 +17,9 @@ from dashboard.actions.ingest import ingest
 from dashboard.actions.sources import upload_source
 from dashboard.models import Source, TraceRecord
 from dashboard.presenters import figures, results, text
+from dashboard.presenters.asked import asked_parts, offer
 from dashboard.presenters.problems import problem_text
+from dashboard.presenters.sources import sampled_texts
 from dashboard.presenters.strings import search_strings
 from dashboard.reads.traces import (
     Bound,
@@ -83,6 +85,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "sources": list(Source.objects.values_list("name", flat=True)),
         "figure": figures.latency_scatter(rows),
         "strings": search_strings(),
+        "ask": {} if problems else offer(query),
+        "sampled": sampled_texts(query.source),
         "limit_mib": settings.SPANBOARD_UPLOAD_MAX_BYTES // 2**20,
         "nav": "search",
         "embedded": request.GET.get("uiEmbed") == "v0",
@@ -115,6 +119,20 @@ def _short(value_us: int | None) -> str:
         if value_us % size_us == 0 and value_us:
             return f"{value_us // size_us}{unit}"
     return f"{value_us}us"
+
+
+@require_safe
+def ask(request: HttpRequest) -> HttpResponse:
+    """The search passed on to the backends: a part of the page, at most 50 of each."""
+    parameters = {name: request.GET.getlist(name) for name in request.GET}
+    query, problems, _unknown = TraceQuery.read(parameters)
+    may = not problems and bool(query.service)
+    context = {
+        "problems": [(p.where, problem_text(p)) for p in problems],
+        "needs_service": not problems and not query.service,
+        "parts": asked_parts(query) if may else [],
+    }
+    return render(request, "dashboard/_asked.html", context)
 
 
 @require_safe

@@ -18,6 +18,7 @@ from dashboard.graph.options import GraphOptions
 from dashboard.models import Source
 from dashboard.presenters.graph_strings import graph_strings
 from dashboard.presenters.problems import problem_text
+from dashboard.presenters.sources import sampled_texts
 from dashboard.presenters.topology import build_view, graph_json, topology_data
 from dashboard.presenters.topology_answers import UnknownNode, answers
 from dashboard.presenters.topology_band import band_data
@@ -46,6 +47,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "lookbacks": LOOKBACKS,
         "sources": list(Source.objects.values_list("name", flat=True)),
         "live_path": f"ws/graph?{options.to_query_string()}",
+        "sampled": sampled_texts(options.source),
         "strings": graph_strings(),
         "nav": "graph",
         "embedded": request.GET.get("uiEmbed") == "v0",
