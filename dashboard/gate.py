@@ -18,7 +18,11 @@ from dashboard.access.asking import Asked, at_once, look_up
 from dashboard.access.models import User
 from dashboard.access.person import NOBODY, Person, Right
 from dashboard.access.rights import right_of
+from dashboard.actions import meters
+from dashboard.presenters import store_faults
 from dashboard.storing import trouble_of
+from dashboard.views.api.doors import DOORS
+from dashboard.views.api.pressure import Door, Refusal
 from dashboard.views.errors import problem_page, store_unavailable
 
 log = logging.getLogger(__name__)
@@ -57,6 +61,9 @@ def _decide(request: HttpRequest, right: Right) -> HttpResponse | None:
         if what is None:
             raise
         log.warning("%s could not be answered: %s", request.path_info, problem)
+        door = DOORS.get(request.path_info)
+        if door is not None:  # senders are told in their format, and try again
+            return _by_door(request, door, 503, store_faults.sentence(what), 2)
         return store_unavailable(request, what)
 
 
@@ -74,7 +81,7 @@ def _refusal(request: HttpRequest, person: Person, right: Right) -> HttpResponse
     if person.may(right):
         return None
     if right in (Right.READ, Right.INGEST):
-        return _refuse_machine(person, right)
+        return _refuse_machine(request, person, right)
     if person.kind in ("nobody", "guest"):
         wants_page = request.method == "GET" and "text/html" in request.headers.get(
             "Accept", ""
@@ -92,22 +99,36 @@ def _refusal(request: HttpRequest, person: Person, right: Right) -> HttpResponse
     return _problem(403, text)
 
 
-def _problem(status: int, text: str) -> JsonResponse:
+def _problem(status: int, text: str) -> HttpResponse:
     return JsonResponse({"ok": False, "error": text, "status": status}, status=status)
 
 
-def _refuse_machine(person: Person, right: Right) -> HttpResponse:
+def _refuse_machine(request: HttpRequest, person: Person, right: Right) -> HttpResponse:
     option = "--ingest" if right is Right.INGEST else "--read"
-    if person.kind in ("nobody", "guest"):
+    is_unknown = person.kind in ("nobody", "guest")
+    status = 401 if is_unknown else 403
+    text = f"{person.name} may not do this; it needs a token made with {option}."
+    if is_unknown:
         text = (
             "This needs a token in the header 'Authorization: Bearer ...'. Make one "
             f"with: ./spanboard token add NAME {option}"
         )
-        answer = _problem(401, text)
+    door = DOORS.get(request.path_info)
+    if door is not None:
+        answer = _by_door(request, door, status, text)
+    else:
+        answer = _problem(status, text)
+    if is_unknown:
         answer["WWW-Authenticate"] = 'Bearer realm="Spanboard", Basic realm="Spanboard"'
-        return answer
-    text = f"{person.name} may not do this; it needs a token made with {option}."
-    return _problem(403, text)
+    return answer
+
+
+def _by_door(
+    request: HttpRequest, door: Door, status: int, text: str, retry_after_s: int = 0
+) -> HttpResponse:
+    kind = (request.content_type or "").lower()
+    meters.requests.labels(door.receiver, str(status)).inc()
+    return door.refuse(Refusal(status, text, retry_after_s), kind)
 
 
 @sync_and_async_middleware

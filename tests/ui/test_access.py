@@ -258,7 +258,7 @@ async def test_receivers_take_tokens_on_the_async_way(settings: Any) -> None:
         "/v1/traces", b"{}", content_type="application/json", headers=headers
     )
     assert answer.status_code == 401
-    assert "token add" in answer.json()["error"]
+    assert "token add" in answer.json()["message"]
 
 
 async def opened(

@@ -286,3 +286,21 @@ def test_a_body_that_breaks_the_decoder_is_refused_for_good(
     monkeypatch.setitem(received.PARSERS, "otlp-protobuf", broken)
     got = otlp(client, two_traces())
     assert (got.status_code, Status.FromString(got.content).code) == (400, 3)
+
+
+def test_who_may_not_send_is_told_in_the_senders_format(client: Client) -> None:
+    far = {"REMOTE_ADDR": "203.0.113.9"}
+    answer = client.post(
+        "/v1/traces/", protobuf(b"12345678"), content_type=PROTOBUF, **far
+    )
+    assert (answer.status_code, answer["Content-Type"]) == (401, PROTOBUF)
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+    told = Status.FromString(answer.content)
+    assert (told.code, "--ingest" in told.message) == (16, True)
+    answer = client.post("/v1/traces", b"{}", content_type=JSON, **far)
+    assert answer.json()["code"] == 16
+    answer = client.post("/api/v2/spans", b"[]", content_type=JSON, **far)
+    assert (answer.status_code, answer["Content-Type"][:10]) == (401, "text/plain")
+    answer = client.get("/metrics", **far)
+    assert (answer.status_code, answer.json()["ok"]) == (401, False)
+    assert TraceRecord.objects.count() == 0

@@ -19,8 +19,8 @@ from dashboard.views.api.receiving import Taken, take
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 FORMATS = {PROTOBUF: "otlp-protobuf", JSON: "otlp-json"}
-INVALID, EXHAUSTED, UNIMPLEMENTED, UNAVAILABLE = 3, 8, 12, 14  # google.rpc.Code
-CODES = {405: UNIMPLEMENTED, 408: UNAVAILABLE, 413: EXHAUSTED, 503: UNAVAILABLE}
+INVALID = 3  # of google.rpc.Code, as are these
+CODES = {401: 16, 403: 7, 405: 12, 408: 14, 413: 8, 503: 14}
 METHODS = "OPTIONS, POST"
 
 
