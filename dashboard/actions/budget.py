@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import deque
 
 from django.conf import settings
+
+LINE_TIMES = 4  # so many more requests than may be held stand in line unread
 
 
 class Budget:
@@ -16,6 +20,55 @@ class Budget:
         self.requests = 0  # whose body is here
         self.bytes = 0
         self.most_bytes = 0  # since the start
+        self.line: deque[asyncio.Future[None]] = deque()
+
+    def has_room(self) -> bool:
+        """Whether one more request may come."""
+        return (
+            self.requests < settings.SPANBOARD_OTLP_MAX_WAITING
+            and self.bytes < settings.SPANBOARD_OTLP_MAX_WAITING_BYTES
+        )
+
+    async def stand_in_line(self, seconds: float, again: bool = False) -> bool:
+        """Wait for room, first come, first served; false where it took too long.
+
+        Without a line the quick take every place, and the same few are refused
+        until they give up. ``again``: this one had its turn and keeps its place.
+        """
+        with self.lock:
+            if self.has_room() and not self.line:
+                return True
+            limit = settings.SPANBOARD_OTLP_MAX_WAITING * LINE_TIMES
+            if len(self.line) >= limit or seconds <= 0:
+                return False
+            turn = asyncio.get_running_loop().create_future()
+            if again:
+                self.line.appendleft(turn)
+            else:
+                self.line.append(turn)
+        try:
+            async with asyncio.timeout(seconds):
+                await turn
+        except TimeoutError:
+            return False
+        finally:
+            with self.lock:
+                if turn in self.line:
+                    self.line.remove(turn)
+                elif not turn.done() or turn.cancelled():
+                    self.call_next()  # it was called, and is not there any more
+        return True
+
+    def call_next(self) -> None:
+        """Tell the first in line that there is room; hold ``lock``."""
+        if self.line and self.has_room():
+            turn = self.line.popleft()
+            turn.get_loop().call_soon_threadsafe(_call, turn)
+
+
+def _call(turn: asyncio.Future[None]) -> None:
+    if not turn.done():
+        turn.set_result(None)
 
 
 BUDGET = Budget()
@@ -53,6 +106,7 @@ class Ticket:
                 return False
             BUDGET.requests += 1
             self.counted = True
+            BUDGET.call_next()  # there may be room for another still
             return True
 
     def share(self) -> None:
@@ -69,3 +123,4 @@ class Ticket:
             BUDGET.bytes -= self.bytes
             BUDGET.requests -= self.counted
             BUDGET.tickets -= 1
+            BUDGET.call_next()

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+from collections import Counter
+from typing import Any
+
 import httpx
 import pytest
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import SpanKind
+from prometheus_client.parser import text_string_to_metric_families
 
+from dashboard.demo.traffic import send
+from tests.peers.need import until
 from tests.peers.running import RunningSpanboard
+from tests.peers.tee import Tee
 
 
 @pytest.mark.parametrize("compression", [Compression.Gzip, Compression.NoCompression])
@@ -40,3 +49,123 @@ def test_spans_of_the_opentelemetry_sdk_all_arrive(
     assert len(trace["spans"]) == 301
     assert numbers == list(range(300))
     assert trace["processes"]["p1"]["serviceName"] == "sdk"
+
+
+@pytest.mark.jaeger
+def test_what_a_collector_tees_to_jaeger_and_here_counts_once(
+    jaeger: Any, spanboard: type[RunningSpanboard]
+) -> None:
+    """The same spans by OTLP and by pulling the Jaeger that got them too."""
+    traces = 90
+    board = spanboard("--jaeger", jaeger.url)
+    tee = Tee(jaeger.otlp, f"{board.url}/v1/traces")
+    made, failed = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    try:
+        for seed in (31, 32, 33):
+            truth = send(tee.url, traces // 3, seed=seed)
+            made += truth.calls
+            failed += truth.errors
+    finally:
+        tee.stop()
+    assert tee.bodies >= 3
+
+    def calls(**source: str) -> dict[tuple[str, str], tuple[int, int]]:
+        asked = httpx.QueryParams({"lookback": "1h", **source})
+        data = httpx.get(f"{board.url}/graph.json?{asked}", timeout=20).json()
+        return {
+            (e["caller"], e["callee"]): (e["calls"], e["errors"]) for e in data["edges"]
+        }
+
+    wanted = {edge: (n, failed[edge]) for edge, n in made.items()}
+    held = metric(board, "spanboard_source_traces")
+    until(
+        lambda: (
+            metric(board, "spanboard_source_traces")
+            == {"OTLP": traces, "Jaeger": traces}
+        ),
+        f"both sources hold all ({held})",
+        60,
+    )
+    until(lambda: calls() == wanted, f"each call once ({calls()}, {wanted})", 30)
+    name = "spanboard_source_last_success_timestamp_seconds"
+    asked_at = metric(board, name)["Jaeger"]
+    until(lambda: metric(board, name)["Jaeger"] > asked_at, "another pull of it all")
+    assert calls() == wanted
+    listed = httpx.get(f"{board.url}/api/traces?service=gateway&limit=1000").json()
+    ids = [trace["traceID"] for trace in listed["data"]]
+    assert len(ids) == len(set(ids))
+    assert board.verify()["differences"] == []
+
+
+def metric(board: RunningSpanboard, name: str) -> dict[str, float]:
+    """A figure of each source."""
+    text = httpx.get(f"{board.url}/metrics").text
+    return {
+        sample.labels["source"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def test_real_exporters_outlast_a_store_that_stands_still(
+    spanboard: type[RunningSpanboard],
+) -> None:
+    """Twelve SDKs send while nothing can be written; their own retries get all in."""
+    exporters, spans = 12, 400
+    board = spanboard(
+        "--no-demo",
+        SPANBOARD_OTLP_MAX_WAITING="2",
+        SPANBOARD_OTLP_MAX_WAITING_BYTES="300000",
+    )
+    results: list[SpanExportResult] = []
+
+    class Recorded(OTLPSpanExporter):
+        def export(self, batch: Any) -> SpanExportResult:
+            result = super().export(batch)
+            results.append(result)
+            return result
+
+    def work(number: int) -> None:
+        exporter = Recorded(f"{board.url}/v1/traces", timeout=60)
+        resource = Resource.create({"service.name": f"sender-{number}"})
+        provider = TracerProvider(resource=resource)
+        provider.add_span_processor(
+            BatchSpanProcessor(exporter, max_export_batch_size=50)
+        )
+        tracer = provider.get_tracer("test", "1")
+        for _ in range(spans):
+            with tracer.start_as_current_span("alone") as span:
+                span.set_attribute("padding", "x" * 500)
+        assert provider.force_flush(120_000)
+        provider.shutdown()
+
+    threads = [threading.Thread(target=work, args=[n]) for n in range(exporters)]
+    other = sqlite3.connect(
+        board.folder / "data/spanboard.sqlite3", isolation_level=None
+    )
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        for thread in threads:
+            thread.start()
+        until(lambda: answers(board).get("503", 0) >= exporters, "refusals")
+        other.execute("ROLLBACK")
+        for thread in threads:
+            thread.join(180)
+    finally:
+        other.close()
+    assert set(results) == {SpanExportResult.SUCCESS}
+    assert set(answers(board)) == {"200", "503"}
+    found = board.verify()
+    assert (found["spans"], found["differences"]) == (exporters * spans, [])
+
+
+def answers(board: RunningSpanboard) -> dict[str, float]:
+    """Requests with spans by status."""
+    text = httpx.get(f"{board.url}/metrics").text
+    return {
+        sample.labels["status"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "spanboard_receiver_requests_total"
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 
@@ -95,6 +96,21 @@ class RunningSpanboard:
             check=True,
             timeout=200,
         )
+
+    def verify(self) -> dict[str, Any]:
+        """What ``verify --json`` says, while it runs."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", "verify", "--json"],
+            cwd=ROOT,
+            env={
+                "PATH": "/usr/bin:/bin",
+                "SPANBOARD_DATA_DIR": str(self.folder / "data"),
+            },
+            capture_output=True,
+            timeout=200,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
     def stop(self) -> None:
         """End it whatever its state, and remove its data."""

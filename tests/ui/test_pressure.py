@@ -19,9 +19,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
 )
 
-from dashboard.actions import received
+from dashboard.actions import budget, received
 from dashboard.actions.budget import BUDGET
 from dashboard.models import TraceRecord
+from dashboard.views.api import pressure
 from dashboard.views.api.doors import with_bounds
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,10 +71,12 @@ async def until(probe: Any) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_held() -> Iterator[None]:
+def nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(pressure, "PATIENCE_S", 0)
     BUDGET.most_bytes = 0
     yield
     assert (BUDGET.requests, BUDGET.bytes, BUDGET.tickets) == (0, 0, 0)
+    assert not BUDGET.line
 
 
 async def all_back() -> None:
@@ -104,7 +107,7 @@ def test_under_pressure_requests_are_refused_and_none_is_lost(
             again = await post(3)
             await all_back()
         for answer in (refused, zipkin):
-            assert answer.headers["Retry-After"] == "1"
+            assert int(answer.headers["Retry-After"]) in (1, 2, 3)
         assert refused.headers["Content-Type"] == "application/x-protobuf"
         assert Status.FromString(refused.content).code == 14
         assert zipkin.headers["Content-Type"].startswith("text/plain")
@@ -245,3 +248,43 @@ def test_work_of_a_sender_that_left_still_counts(
 
     asyncio.run(talk())
     assert TraceRecord.objects.count() == 1
+
+
+def test_a_line_serves_first_come_first_and_refuses_nobody_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pressure, "PATIENCE_S", 20)
+    senders = 6
+    done: list[int] = []
+
+    async def talk() -> list[int]:
+        async with client() as sender:
+
+            async def post(number: int) -> int:
+                content = body(number + 1)
+                answer = await sender.post(
+                    "/v1/traces", content=content, headers=HEADERS
+                )
+                done.append(number)
+                return answer.status_code
+
+            tasks = []
+            with held(monkeypatch) as gate:
+                for number in range(senders):
+                    tasks.append(asyncio.create_task(post(number)))
+                    await until(
+                        lambda count=number: BUDGET.requests + len(BUDGET.line) > count
+                    )
+                assert (BUDGET.requests, len(BUDGET.line)) == (1, 5)
+                one_more = await post(99)  # the line is as long as it may be
+                tasks[3].cancel()  # leaves it, and stops nobody behind
+                gate.set()
+                found = [await task for task in tasks if task is not tasks[3]]
+            await all_back()
+        return [one_more, *found]
+
+    monkeypatch.setattr(budget, "LINE_TIMES", 5)
+    with override_settings(SPANBOARD_OTLP_MAX_WAITING=1):
+        assert asyncio.run(talk()) == [503, 200, 200, 200, 200, 200]
+    assert done == [99, 0, 1, 2, 4, 5]
+    assert TraceRecord.objects.count() == 5

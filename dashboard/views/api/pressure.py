@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,8 @@ from dashboard.actions.budget import BUDGET, Ticket
 from dashboard.live.events import use_loop
 
 BODY_WITHIN_S = 60
+PATIENCE_S = 2.0  # exporters give up an attempt after some ten
+RETRY_AFTER_S = (1, 3)
 TICKET = "spanboard.ticket"
 FULL = "Too many requests wait to be stored. Send it again later."
 
@@ -23,8 +27,8 @@ FULL = "Too many requests wait to be stored. Send it again later."
 class Refusal(Exception):
     """A body that is not taken: status, a sentence, and when to try again.
 
-    Under pressure the status is 503, not 429: OpenTelemetry's Python exporter
-    gives up at 429.
+    Under pressure the status is 503, not 429: OpenTelemetry's Python exporter gave
+    up at 429 until 2026.
     """
 
     status: int
@@ -39,6 +43,11 @@ def too_large(limit: int) -> Refusal:
         f"The body is larger than {limit // 2**20} MiB. Send smaller batches, or "
         "raise SPANBOARD_OTLP_MAX_BYTES.",
     )
+
+
+def full() -> Refusal:
+    """The refusal of one request too many; not all are to come back at once."""
+    return Refusal(503, FULL, random.randint(*RETRY_AFTER_S))
 
 
 class _Gone(Exception):
@@ -69,10 +78,7 @@ def bounded(application: Any, doors: dict[str, Door]) -> Any:
         ticket = Ticket()
         try:
             try:
-                async with asyncio.timeout(BODY_WITHIN_S):
-                    body = await _read(headers, receive, ticket)
-                if not ticket.enter():
-                    raise Refusal(503, FULL, 1)
+                body = await _admit(headers, receive, ticket)
             except _Gone:
                 return
             except TimeoutError:
@@ -90,15 +96,29 @@ def bounded(application: Any, doors: dict[str, Door]) -> Any:
     return outer
 
 
-async def _read(headers: dict[bytes, str], receive: Any, ticket: Ticket) -> list[bytes]:
-    """The body in its pieces, none of them more than the budget allows."""
+async def _admit(
+    headers: dict[bytes, str], receive: Any, ticket: Ticket
+) -> list[bytes]:
+    """The body, once it is the request's turn."""
     limit = settings.SPANBOARD_OTLP_MAX_BYTES
     length = headers.get(b"content-length", "")
     if length.isdecimal() and int(length) > limit:
         raise too_large(limit)
-    # A look before anything is read, so that most are refused for nothing.
-    if BUDGET.requests >= settings.SPANBOARD_OTLP_MAX_WAITING:
-        raise Refusal(503, FULL, 1)
+    patient_until = time.monotonic() + PATIENCE_S
+    if not await BUDGET.stand_in_line(PATIENCE_S):
+        raise full()
+    async with asyncio.timeout(BODY_WITHIN_S):
+        body = await _read(receive, ticket)
+    while not ticket.enter():
+        left_s = patient_until - time.monotonic()
+        if not await BUDGET.stand_in_line(left_s, again=True):
+            raise full()
+    return body
+
+
+async def _read(receive: Any, ticket: Ticket) -> list[bytes]:
+    """The body in its pieces, none of them more than the budget allows."""
+    limit = settings.SPANBOARD_OTLP_MAX_BYTES
     pieces = []
     size = 0
     while True:
@@ -110,7 +130,7 @@ async def _read(headers: dict[bytes, str], receive: Any, ticket: Ticket) -> list
         if size > limit:
             raise too_large(limit)
         if piece and not ticket.grow(len(piece)):
-            raise Refusal(503, FULL, 1)
+            raise full()
         pieces.append(piece)
         if not message.get("more_body", False):
             return pieces

@@ -26,7 +26,7 @@ from dashboard.presenters import store_faults
 from dashboard.storing import note_trouble
 from dashboard.traces.builder import Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
-from dashboard.views.api.pressure import FULL, TICKET, Refusal, too_large
+from dashboard.views.api.pressure import TICKET, Refusal, full, too_large
 
 log = logging.getLogger(__name__)
 # Threads of their own: a burst of spans must not hold those of the pages. They
@@ -94,7 +94,7 @@ def _keep(
     try:
         plain = unpack(body, encoding)
         if ticket is not None and plain is not body and not ticket.grow(len(plain)):
-            raise Refusal(503, FULL, 1)
+            raise full()
         decoded = read(plain, format)
         del plain
         batch = Batch(receiver, decoded.traces)
