@@ -6,8 +6,8 @@ import logging
 
 from django.utils import timezone
 
+from dashboard.actions import pull
 from dashboard.actions.ingest import ingest
-from dashboard.actions.pull import client_of
 from dashboard.actions.sources import note_throttled
 from dashboard.models import Source
 from dashboard.sources.registry import MAKERS
@@ -27,7 +27,7 @@ def fetch_trace(trace_id: str) -> tuple[bool, list[str]]:
             problems.append(source.last_error)  # asked just now; it still backs off
             continue
         try:
-            trace = client_of(source).get_trace(trace_id)
+            trace = pull.client_of(source).get_trace(trace_id)
         except TraceNotFound:
             continue
         except Throttled as problem:
