@@ -82,6 +82,7 @@ def _database(url: str) -> dict[str, object]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": SPANBOARD_DATA_DIR / "spanboard.sqlite3",
+            "CONN_MAX_AGE": None,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 20,
@@ -257,6 +258,11 @@ SPANBOARD_SHARE_ANYONE = env_bool("SPANBOARD_SHARE_ANYONE", True)
 SPANBOARD_SHARE_DAYS_MAX = env_int("SPANBOARD_SHARE_DAYS_MAX", 400, 1)
 SPANBOARD_REDACT_RULES = env_parsed("SPANBOARD_REDACT_RULES", read_rules, "[", "{")
 SPANBOARD_REDACT_ALLOW = env_list("SPANBOARD_REDACT_ALLOW")
+
+# Live connections of one server process
+SPANBOARD_LIVE_MAX = env_int("SPANBOARD_LIVE_MAX", 5_000, 1)
+SPANBOARD_LIVE_MAX_PER_ADDRESS = env_int("SPANBOARD_LIVE_MAX_PER_ADDRESS", 500, 1)
+SPANBOARD_LIVE_BEAT_SECONDS = env_float("SPANBOARD_LIVE_BEAT_SECONDS", 15.0, 0.1)
 
 # The parts that differ between embedded and production
 SPANBOARD_BROKER_URL = env_secret("SPANBOARD_BROKER_URL")

@@ -23,7 +23,7 @@ from dashboard.actions.vocabulary import note_words, words_of
 from dashboard.analysis.analyse import Analysis
 from dashboard.analysis.summary import summarise
 from dashboard.graph.contribution import Contribution
-from dashboard.live.events import TRACES, publish, trace_group
+from dashboard.live.events import TRACES, publish
 from dashboard.models import (
     RollupDelta,
     Source,
@@ -101,17 +101,15 @@ def ingest(
         meters.grown_traces.labels(source.kind).inc(done.grown)
         # Fewer than before when a repair of late spans removes doubles.
         meters.stored_spans.labels(source.kind).inc(max(0, done.added_spans))
-        _announce(source, done)
+        _announce(done)
     return result
 
 
-def _announce(source: Source, done: IngestResult) -> None:
+def _announce(done: IngestResult) -> None:
     """Tell the pages, once the outermost transaction is in the database."""
 
     def tell() -> None:
-        publish(TRACES, {"keys": done.keys, "source": source.pk})
-        for key in done.keys:
-            publish(trace_group(key), {"keys": [key], "source": source.pk})
+        publish(TRACES, {"keys": done.keys})
 
     if done.keys:
         note_stored()
@@ -341,7 +339,7 @@ def settle_traces() -> int:
         free = TraceRecord.objects.select_for_update(skip_locked=True)
         rows = list(
             free.filter(settled=False, last_span_at__lt=before).values_list(
-                "pk", "trace_key", "source"
+                "pk", "trace_key"
             )[:2000]
         )
         if not rows:
@@ -349,7 +347,5 @@ def settle_traces() -> int:
         changed = TraceRecord.objects.filter(pk__in=[row[0] for row in rows]).update(
             settled=True
         )
-    publish(TRACES, {"keys": [row[1] for row in rows], "source": 0})
-    for _, key, source in rows:
-        publish(trace_group(key), {"keys": [key], "source": source})
+    publish(TRACES, {"keys": [row[1] for row in rows]})
     return changed

@@ -42,5 +42,5 @@ def remove_source(source: Source) -> None:
                 write_delta(heir.source_id, share, overlap=True)
             heir.save(update_fields=["counted", "listed"])
         source.delete()
-    publish(SOURCES, {"source": 0})
-    publish(TRACES, {"keys": [], "source": 0, "all": True})
+    publish(SOURCES, {})
+    publish(TRACES, {"all": True})

@@ -55,7 +55,7 @@ def _enforce() -> int:
     Tombstone.objects.filter(deleted_at__lt=now - kept).delete()
     if buried:
         log.info("%s traces were deleted to keep the limits", buried)
-        publish(TRACES, {"keys": [], "source": 0, "all": True})
+        publish(TRACES, {"all": True})
     return buried
 
 

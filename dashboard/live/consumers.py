@@ -1,4 +1,4 @@
-"""WebSocket consumers: transport only; diffs come from presenters and reads."""
+"""WebSocket consumers: transport only; topics say what is sent."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import asyncio
 import json
 import logging
 import time
+from collections import deque
 from typing import Any
 from urllib.parse import parse_qs
 
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import translation
 
-from dashboard.live import watching
-from dashboard.live.events import SOURCES, TRACES, trace_group
-from dashboard.presenters import results, sources, topology
-from dashboard.storing import in_thread, trouble_of
+from dashboard.live import access, watching
+from dashboard.live.hub import Hub
+from dashboard.live.topics import ALIVE, SOURCES_CHANGED, Topic
 from dashboard.traces.ids import trace_key
 
 log = logging.getLogger(__name__)
-PACE_S = 0.25
-GRAPH_PACE_S = 1.0
-MAX_PENDING = 2_000
+MAX_WAITING = 3  # messages that a slow page may have waiting
+MAX_QUERY = 8_000  # characters
 
 
 def page_language(parameters: dict[str, list[str]]) -> str:
@@ -35,164 +35,167 @@ def page_language(parameters: dict[str, list[str]]) -> str:
     return settings.LANGUAGE_CODE
 
 
-class LiveConsumer(AsyncWebsocketConsumer):
-    """Collects what changed and sends diffs: the first at once, more paced.
+def hello() -> str:
+    """The first message: how often a page in view hears something, in seconds."""
+    return json.dumps({"type": "hello", "beat_s": settings.SPANBOARD_LIVE_BEAT_SECONDS})
 
-    A slow client never has a queue: while a message is being sent, changes
-    collect in one set, and the next message tells of all of them.
+
+class LiveConsumer(AsyncWebsocketConsumer):
+    """One page's connection: sends what its topic offers.
+
+    A slow page never has a queue: when messages wait already, they are dropped,
+    and once it reads again it gets a reset. A page that is out of view gets
+    nothing until it is seen again.
+
+    The page may say ``hidden``, ``shown`` and ``reset`` (after a gap).
     """
 
-    groups_wanted: tuple[str, ...] = (TRACES, SOURCES)
-    pace_s = PACE_S
-    about_sources = False
+    channel_layer_alias = "none"  # the hub hears for all
+    kind = ""
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Call the handler; no connection to the database is used here."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """The end, without Channels' look at connections to the database."""
+        await self.disconnect(message["code"])
+        raise StopConsumer
 
     async def connect(self) -> None:
-        """Accept, join the groups, send a reset."""
-        self.seq = 0
-        self.pending: set[str] = set()
-        self.everything = False
-        self.sources = False
+        """Check, accept, follow the topic."""
+        self.topic: Topic | None = None
+        self.place: str | None = None
+        self.sign = f"{id(self):x}"
+        self.hidden = False
+        self.behind = True  # until the first reset
+        self.waiting: deque[str] = deque()
+        self.hinted = False
+        self.sent_at = time.monotonic()
         self.wake = asyncio.Event()
-        raw = self.scope.get("query_string", b"").decode("utf-8", "replace")
-        self.parameters = parse_qs(raw, keep_blank_values=True)
-        self.language = page_language(self.parameters)
-        self.joined = list(self.topics())
-        for group in self.joined:
-            await self.channel_layer.group_add(group, self.channel_name)
+        raw = self.scope.get("query_string", b"")[:MAX_QUERY].decode("utf-8", "replace")
+        parameters = parse_qs(raw, keep_blank_values=True)
+        language = page_language(parameters)
+        name = self.scope["url_route"]["kwargs"].get("trace_id", "")
+        name = trace_key(name) if name else ""
         await self.accept()
-        watching.opened(self.channel_name)
+        if not await access.may_see(self.scope, self.kind, name):
+            await self.close(code=access.REFUSED)
+            return
+        self.hub = Hub.here()
+        address = (self.scope.get("client") or [""])[0] or ""
+        if not self.hub.places.take(address):
+            await self.close(code=access.TOO_MANY)
+            return
+        self.place = address
+        self.waiting.append(hello())
+        self.wake.set()
         self.sender = asyncio.create_task(self._send_all())
-
-    def topics(self) -> tuple[str, ...]:
-        """Groups to join."""
-        return self.groups_wanted
+        await self.hub.ready.wait()
+        watching.opened(self.sign)
+        self.topic = self.hub.enter(self, self.kind, name, parameters, language)
 
     async def disconnect(self, code: int) -> None:
-        """Leave the groups."""
-        watching.closed(self.channel_name)
-        for group in getattr(self, "joined", []):
-            await self.channel_layer.group_discard(group, self.channel_name)
-        sender = getattr(self, "sender", None)
-        if sender is not None:
-            sender.cancel()
+        """Leave the topic and the place."""
+        if self.topic is not None:
+            self.hub.leave(self, self.topic)
+            self.topic = None
+            self.sender.cancel()
+        if self.place is not None:
+            watching.closed(self.sign)
+            self.hub.places.give_back(self.place)
+            self.place = None
 
-    async def changed(self, event: dict[str, Any]) -> None:
-        """Something changed: note what, and wake the sender."""
-        self.pending.update(event.get("keys", ()))
-        self.sources = self.sources or "source" in event
-        if event.get("all") or len(self.pending) > MAX_PENDING:
-            self.everything = True
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None
+    ) -> None:
+        """The page tells whether it is seen, or that it missed something."""
+        if self.topic is None:
+            return
+        if text_data == "hidden":
+            self.hidden, self.behind = True, True
+            watching.closed(self.sign)
+            self.waiting.clear()
+        elif text_data == "shown" and self.hidden:
+            self.hidden = False
+            watching.opened(self.sign)
+            self.hub.renew(self, self.topic, at_once=True)
+        elif text_data == "reset":
+            self.behind = True
+            self.hub.renew(self, self.topic, at_once=False)
+
+    def offer(self, message: str, *, is_reset: bool) -> None:
+        """Take a message, unless the page is hidden or far behind."""
+        if self.hidden or (self.behind and not is_reset):
+            return
+        if is_reset:
+            self.behind = False
+        elif len(self.waiting) >= MAX_WAITING:
+            self.waiting.clear()
+            self.behind = True
+        if not self.behind:
+            self.waiting.append(message)
         self.wake.set()
+
+    def hint(self) -> None:
+        """The state of a source has changed."""
+        self.hinted = True
+        if not self.hidden:
+            self.wake.set()
+
+    def beat(self) -> None:
+        """Send a sign of life unless something is on its way."""
+        if not self.waiting and not self.behind:
+            self.waiting.append(ALIVE)
+            self.wake.set()
+
+    def fail(self) -> None:
+        """Close: the topic can not be served; the page connects again."""
+        self.sender.cancel()
+        self.closing = asyncio.create_task(self.close(code=1011))
 
     async def _send_all(self) -> None:
         try:
-            await self._tell("reset", await self._call(self.reset))
-            while True:
-                await self.wake.wait()
-                began = time.monotonic()
-                self.wake.clear()
-                keys, everything = self.pending, self.everything
-                self.pending, self.everything = set(), False
-                sources, self.sources = self.sources, False
-                if sources:
-                    await self._tell("sources", {})
-                if everything:
-                    await self._tell("reset", await self._call(self.reset))
-                elif keys or not sources or self.about_sources:
-                    await self._tell("diff", await self._call(self.diff, keys))
-                await asyncio.sleep(max(0.0, self.pace_s - (time.monotonic() - began)))
-        except asyncio.CancelledError:
-            raise
-        except Exception as problem:
-            if trouble_of(problem) is None:
-                log.exception("A live page could not be served; it will connect again")
-            else:
-                log.warning("A live page waits for the database: %s", problem)
-            await self.close(code=1011)
+            await self._send_on()
+        except OSError:
+            log.debug("a page left while it was sent something")
 
-    async def _call(self, function: Any, *args: Any) -> dict[str, Any] | None:
-        def speak() -> dict[str, Any] | None:
-            with translation.override(self.language):
-                told: dict[str, Any] | None = function(*args)
-                return told
+    async def _send_on(self) -> None:
+        while True:
+            await self.wake.wait()
+            self.wake.clear()
+            if self.hinted and not self.hidden:
+                self.hinted = False
+                await self._send(SOURCES_CHANGED)
+            while self.waiting:
+                await self._send(self.waiting.popleft())
+            if self.behind and not self.hidden and self.topic is not None:
+                self.hub.renew(self, self.topic, at_once=False)
 
-        found = await in_thread(speak)()
-        return found if found is None else dict(found)
-
-    async def _tell(self, kind: str, content: dict[str, Any] | None) -> None:
-        if content is None:
-            return
-        message = {"type": kind, "seq": self.seq, **content}
-        self.seq += 1
-        await self.send(text_data=json.dumps(message, ensure_ascii=False))
-
-    def reset(self) -> dict[str, Any]:
-        """The whole of what the page shows; runs in a thread."""
-        raise NotImplementedError("a consumer says what its page shows")
-
-    def diff(self, keys: set[str]) -> dict[str, Any] | None:
-        """What changed for these trace keys; ``None`` sends nothing."""
-        raise NotImplementedError("a consumer says what changed")
+    async def _send(self, message: str) -> None:
+        await self.base_send({"type": "websocket.send", "text": message})
+        self.sent_at = time.monotonic()
 
 
 class SearchConsumer(LiveConsumer):
     """The list of traces that match a search."""
 
-    def reset(self) -> dict[str, Any]:
-        """Rows of the search as it is now."""
-        self.live = results.LiveSearch(self.parameters)
-        return self.live.reset()
-
-    def diff(self, keys: set[str]) -> dict[str, Any] | None:
-        """Rows that are new, changed or gone."""
-        return self.live.diff(keys)
+    kind = "search"
 
 
 class TraceConsumer(LiveConsumer):
     """One trace's growth."""
 
-    def topics(self) -> tuple[str, ...]:
-        """The trace's own group."""
-        self.trace_id = self.scope["url_route"]["kwargs"]["trace_id"]
-        return (trace_group(trace_key(self.trace_id)), SOURCES)
-
-    def reset(self) -> dict[str, Any]:
-        """Version and size."""
-        return results.trace_state(self.trace_id)
-
-    def diff(self, keys: set[str]) -> dict[str, Any] | None:
-        """Version and size again; the page fetches what it needs."""
-        return results.trace_state(self.trace_id)
+    kind = "trace"
 
 
 class GraphConsumer(LiveConsumer):
     """The service graph of a window that ends now."""
 
-    pace_s = GRAPH_PACE_S
-
-    def reset(self) -> dict[str, Any]:
-        """Everything."""
-        self.shown = topology.live_data(self.parameters)
-        return self.shown
-
-    def diff(self, keys: set[str]) -> dict[str, Any] | None:
-        """Nodes and edges whose numbers differ from those sent last."""
-        fresh = topology.live_data(self.parameters)
-        change = topology.difference(self.shown, fresh)
-        self.shown = fresh
-        return change
+    kind = "graph"
 
 
 class SourcesConsumer(LiveConsumer):
     """State of the sources."""
 
-    about_sources = True
-    pace_s = GRAPH_PACE_S
-
-    def reset(self) -> dict[str, Any]:
-        """All sources."""
-        return {"sources": sources.source_rows()}
-
-    def diff(self, keys: set[str]) -> dict[str, Any] | None:
-        """All sources again; there are few."""
-        return self.reset()
+    kind = "sources"

@@ -1,57 +1,95 @@
-"""Announces changes to open pages; knows no page."""
+"""Announces changes to the server processes; knows no page."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import threading
+import uuid
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
 log = logging.getLogger(__name__)
 TRACES = "traces"
 SOURCES = "sources"
-_loop: asyncio.AbstractEventLoop | None = None
+WAIT_S = 5.0
+_server_loop: asyncio.AbstractEventLoop | None = None
+_lock = threading.Lock()
+
+
+class Sender:
+    """Numbers this process's messages, so that who misses one knows it.
+
+    Without a server in the process, a thread of its own keeps one connection to
+    the channel layer.
+    """
+
+    def __init__(self) -> None:
+        self.name = uuid.uuid4().hex[:12]
+        self.process = os.getpid()
+        self.count = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def number(self) -> int:
+        """The next message's number."""
+        self.count += 1
+        return self.count
+
+    def own_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop of the sending thread, started at the first use."""
+        if self.loop is None:
+            self.loop = asyncio.new_event_loop()
+            threading.Thread(
+                target=self.loop.run_forever, name="live-sender", daemon=True
+            ).start()
+        return self.loop
+
+
+_sender = Sender()
 
 
 def use_loop(loop: asyncio.AbstractEventLoop) -> None:
     """Send from this loop: the in-memory layer's queues belong to the server's."""
-    global _loop
-    _loop = loop
-
-
-def trace_group(trace_key: str) -> str:
-    """The group of pages that show one trace."""
-    return f"trace.{trace_key}"
+    global _server_loop
+    _server_loop = loop
 
 
 def publish(group: str, message: dict[str, Any]) -> None:
     """Send a message to a group, from any thread; never raises.
 
-    A message lost with the layer is made good by the pages, which ask for a
-    reset when they connect again.
+    ``keys``: traces that changed; ``all``: anything may have. A message lost
+    with the layer leaves a gap in the numbers, and who hears the next one reads
+    everything again.
     """
+    global _sender
     layer = get_channel_layer()
     if layer is None:
         return
-    event = {"type": "changed", **message}
+    with _lock:
+        if _sender.process != os.getpid():  # forked
+            _sender = Sender()
+        event = {
+            "type": "changed",
+            "group": group,
+            "from": _sender.name,
+            "number": _sender.number(),
+            **message,
+        }
+        at_home = _server_loop is not None and _server_loop.is_running()
+        loop = _server_loop if at_home else _sender.own_loop()
+    assert loop is not None
     try:
-        running = asyncio.get_running_loop()
-    except RuntimeError:
-        running = None
-    try:
-        if running is not None:
-            task = running.create_task(layer.group_send(group, event))
-            task.add_done_callback(_report)
-        elif _loop is not None and _loop.is_running():
-            asyncio.run_coroutine_threadsafe(layer.group_send(group, event), _loop)
+        done = asyncio.run_coroutine_threadsafe(layer.group_send(group, event), loop)
+        if at_home:  # also from the loop's own thread, which must not wait
+            done.add_done_callback(_report)
         else:
-            async_to_sync(layer.group_send)(group, event)
+            done.result(WAIT_S)
     except Exception:
         log.warning("A live update could not be sent to %s", group, exc_info=True)
 
 
-def _report(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.warning("A live update could not be sent", exc_info=task.exception())
+def _report(done: Any) -> None:
+    if not done.cancelled() and done.exception() is not None:
+        log.warning("A live update could not be sent", exc_info=done.exception())

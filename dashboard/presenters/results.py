@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from django.urls import reverse
@@ -12,15 +11,7 @@ from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.colors import slots
 from dashboard.presenters.waterfall import segments
-from dashboard.reads.traces import (
-    Bound,
-    FoundTraces,
-    count,
-    filter_keys,
-    find_record,
-    find_traces,
-    needs_check,
-)
+from dashboard.reads.traces import Bound, FoundTraces
 from dashboard.traces.ids import short_id
 from dashboard.traces.query import TraceQuery
 
@@ -136,69 +127,3 @@ def found_text(found: FoundTraces, query: TraceQuery, shown: int = -1) -> str:
     if found.matched == 1:
         return _("1 trace matches.")
     return _("%(matched)s traces match.") % values
-
-
-class LiveSearch:
-    """What one open search page has been told, to tell it differences."""
-
-    def __init__(self, parameters: dict[str, list[str]]):
-        query, _problems, _unknown = TraceQuery.read(parameters)
-        self.query = replace(query, after=None)
-        self.sent: set[str] = set()
-        self.text = ""
-        self.since = 0
-
-    def reset(self) -> dict[str, Any]:
-        """All rows."""
-        found = find_traces(self.query)
-        self.sent = {record.trace_key for record in found.records}
-        self.text, self.since = found_text(found, self.query), 0
-        return {
-            "rows": [result_row(record) for record in found.records],
-            "matched": found.matched,
-            "text": self.text,
-        }
-
-    def diff(self, keys: set[str]) -> dict[str, Any] | None:
-        """Rows added, updated or removed for changed traces."""
-        records = filter_keys(self.query, keys)
-        matching = {record.trace_key for record in records}
-        add = [result_row(r) for r in records if r.trace_key not in self.sent]
-        update = [result_row(r) for r in records if r.trace_key in self.sent]
-        remove = sorted((keys & self.sent) - matching)
-        self.sent |= matching
-        self.sent -= set(remove)
-        if not (add or update or remove):
-            return None
-        return {
-            "add": add,
-            "update": update,
-            "remove": remove,
-            "text": self._text(len(add)),
-        }
-
-    def _text(self, added: int) -> str:
-        """The sentence above the list, exact where counting is cheap."""
-        if needs_check(self.query):
-            self.since += added
-            if not self.since:
-                return self.text
-            return _("%(text)s %(n)s came since.") % {
-                "text": self.text,
-                "n": text.count(self.since),
-            }
-        shown = min(len(self.sent), self.query.limit)
-        return found_text(FoundTraces([], *count(self.query)), self.query, shown)
-
-
-def trace_state(trace_id: str) -> dict[str, Any]:
-    """Version and growth of a stored trace."""
-    record = find_record(trace_id)
-    if record is None:
-        return {"version": 0, "span_count": 0, "growing": False, "complete": False}
-    return {
-        "version": record.version,
-        "span_count": record.span_count,
-        "growing": not record.settled,
-        "complete": record.settled and not record.orphan_count,
-    }

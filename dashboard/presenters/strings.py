@@ -13,6 +13,13 @@ def common_strings() -> dict[str, str]:
         "live": _("Live"),
         "connecting": _("Connecting"),
         "disconnected": _("Disconnected"),
+        "refused": _("No access"),
+        "refusedLong": _("You may not follow this page live. It shows {time}."),
+        "full": _("Waiting for a place"),
+        "fullLong": _(
+            "Too many pages are open at once. This one shows {time} and tries again "
+            "by itself."
+        ),
         "lost": _(
             "Connection lost, trying again. The page shows {time}; it catches up when "
             "the connection is back."
@@ -31,6 +38,7 @@ def search_strings() -> dict[str, str]:
     return {
         **common_strings(),
         "new": _("{n} new"),
+        "newWaiting": _("{n} new traces wait. Press n to show them."),
         "pause": _("Pause"),
         "resume": _("Resume"),
         "growing": _("growing"),

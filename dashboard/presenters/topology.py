@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import networkx as nx
 import numpy as np
 from django.utils.translation import get_language
@@ -40,6 +38,7 @@ from dashboard.presenters.topology_parts import (
     sampling_data,
     sentence,
 )
+from dashboard.presenters.wire import to_json
 from dashboard.reads.band import read_minutes
 from dashboard.reads.rollups import Window, forget_windows, read_window_sums
 
@@ -179,11 +178,7 @@ def topology_data(options: GraphOptions) -> dict[str, Any]:
 
 def graph_json(options: GraphOptions) -> bytes:
     """The same as JSON; lone surrogates are escaped as the standard library does."""
-    data = topology_data(options)
-    try:
-        return msgspec.json.encode(data)
-    except UnicodeEncodeError:
-        return json.dumps(data).encode()
+    return to_json(topology_data(options))
 
 
 def forget() -> None:

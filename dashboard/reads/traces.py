@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import F, QuerySet
 
 from dashboard.models import Source, TraceRecord, TraceTerm, Vocabulary
 from dashboard.reads.candidates import (
@@ -262,30 +262,6 @@ def count(query: TraceQuery) -> tuple[int, Bound]:
     if counted > COUNTED:
         return COUNTED, Bound.MORE
     return counted, Bound.EXACT if complete else Bound.LEAST
-
-
-def filter_keys(query: TraceQuery, keys: Iterable[str]) -> list[TraceRecord]:
-    """Which of these traces match, for live updates."""
-    conditions = conditions_of(query)
-    records = TraceRecord.objects.filter(
-        trace_key__in=list(keys), source__in=visible_sources(query.source)
-    )
-    if conditions.listed:
-        records = records.filter(listed=True)
-    if query.trace_ids:
-        records = records.filter(trace_key__in=[trace_key(t) for t in query.trace_ids])
-    if conditions.start_us is not None:
-        records = records.filter(start_us__gte=conditions.start_us)
-    if conditions.end_us is not None:
-        records = records.filter(start_us__lte=conditions.end_us)
-    if conditions.failed is False:
-        records = records.filter(error_count=0)
-    for numbers in conditions.terms:
-        having = TraceTerm.objects.filter(record=OuterRef("pk"), term__in=numbers)
-        records = records.filter(Exists(having))
-    if needs_check(query) or query.error is True or query.min_duration_us is not None:
-        return [r for r in records.select_related("source") if matches(r, query)]
-    return list(light(records))
 
 
 def find_record(trace_id: str, source: str = "") -> TraceRecord | None:

@@ -126,6 +126,8 @@ class Command(BaseCommand):
             timeout_graceful_shutdown=1,
             ws_ping_interval=20,
             ws_ping_timeout=20,
+            ws_per_message_deflate=False,  # 0.3 MB a connection, CPU a message
+            ws_max_size=65_536,  # pages send words
             server_header=False,
         )
         server = uvicorn.Server(config)

@@ -16,12 +16,15 @@ const ORDERS = {
   "most-spans": ["spans", -1], "fewest-spans": ["spans", 1], "most-errors": ["errors", -1],
 };
 const [sortKey, direction] = ORDERS[parameters.get("sort")] ?? ORDERS.newest;
+const TELL_MS = 10_000;
 const limit = Math.min(Number(parameters.get("limit")) || 50, 1500);
 const waiting = new Map(); // rows to be shown when nobody is reading
+let dropped = 0; // of these, rows that newer ones would push out again
 const changed = new Map(); // newer figures of rows shown
 const gone = new Set();
 let paused = false;
-let known = null;
+let known = false; // whether the first reset was taken
+let fresh = true; // new rows light up
 
 function fill(made, row) {
   made.href = row.url;
@@ -67,7 +70,7 @@ function find(key) {
   return list.querySelector(`[data-key="${CSS.escape(key)}"]`);
 }
 
-function insert(row, fresh = true) {
+function insert(row) {
   const made = template.content.firstElementChild.cloneNode(true);
   fill(made, row);
   if (fresh) made.classList.add("fresh");
@@ -90,9 +93,38 @@ function held() {
   return paused || list.matches(":hover") || list.contains(document.activeElement);
 }
 
+let toldAt = 0;
+let tellTimer = null;
+
+/** How many wait; read out at once, then at most every ten seconds. */
 function showWaiting() {
   newButton.hidden = waiting.size === 0;
-  newButton.textContent = text("new", { n: waiting.size });
+  newButton.textContent = text("new", { n: waiting.size + dropped });
+  const place = document.querySelector("[data-waiting-told]");
+  if (!waiting.size) { place.textContent = ""; return; }
+  tellTimer ??= setTimeout(() => {
+    tellTimer = null;
+    toldAt = Date.now();
+    if (waiting.size) place.textContent = text("newWaiting", { n: waiting.size + dropped });
+  }, Math.max(0, toldAt + TELL_MS - Date.now()));
+}
+
+function forget() {
+  waiting.clear();
+  changed.clear();
+  gone.clear();
+  dropped = 0;
+}
+
+/** However long somebody reads, no more rows wait than the list can show. */
+function bound() {
+  if (waiting.size <= 2 * limit) return;
+  const fields = { start: "start_us", duration: "duration_us", spans: "span_count", errors: "error_count" };
+  const rank = (row) => row[fields[sortKey]] * direction;
+  for (const row of [...waiting.values()].sort((a, b) => rank(a) - rank(b)).slice(limit)) {
+    waiting.delete(row.key);
+    dropped += 1;
+  }
 }
 
 function release() {
@@ -102,9 +134,7 @@ function release() {
     if (old) { fill(old, row); put(old); }
   }
   for (const row of waiting.values()) insert(row);
-  waiting.clear();
-  changed.clear();
-  gone.clear();
+  forget();
   showWaiting();
   scaleBars();
   drawScatter();
@@ -132,45 +162,66 @@ function drawScatter() {
   }, 400);
 }
 
+/** Rows as they are now; while somebody reads, what differs waits. */
 function applyReset(message) {
   document.querySelector("[data-found]").textContent = message.text;
-  waiting.clear();
-  changed.clear();
-  gone.clear();
-  showWaiting();
+  forget();
   const order = new Set(message.rows.map((row) => row.key));
-  for (const old of [...list.children]) if (!order.has(old.dataset.key)) old.remove();
-  for (const row of message.rows) {
-    const old = find(row.key);
-    if (old) { fill(old, row); put(old); } else insert(row, known !== null);
-  }
-  known = message.matched;
-  scaleBars();
-  drawScatter();
+  const first = !known;
+  known = true;
+  for (const old of list.children) if (!order.has(old.dataset.key)) gone.add(old.dataset.key);
+  for (const row of message.rows) sort(row);
+  if (first) fresh = false;
+  settle();
+  fresh = true;
+}
+
+/** A row of the list, or one that waits to come in; what the server thinks of it does not matter. */
+function sort(row) {
+  gone.delete(row.key);
+  (find(row.key) ? changed : waiting).set(row.key, row);
+}
+
+function settle() {
+  bound();
+  if (held()) showWaiting();
+  else release();
 }
 
 function applyDiff(message) {
   if (message.text) document.querySelector("[data-found]").textContent = message.text;
   for (const key of message.remove) { gone.add(key); waiting.delete(key); changed.delete(key); }
-  for (const row of message.update) (waiting.has(row.key) ? waiting : changed).set(row.key, row);
-  for (const row of message.add) waiting.set(row.key, row);
-  if (held()) showWaiting();
-  else release();
+  for (const row of message.update) sort(row);
+  for (const row of message.add) sort(row);
+  settle();
+}
+
+function pause() {
+  paused = !paused;
+  pauseButton.setAttribute("aria-pressed", String(paused));
+  pauseButton.querySelector("span").textContent = text(paused ? "resume" : "pause");
+  pauseButton.querySelector("svg").replaceWith(icon(paused ? "play" : "pause"));
+  if (!paused) release();
 }
 
 // Later pages stand still: what is new belongs to the first one.
 if (list.dataset.live) connect(list.dataset.live, { onReset: applyReset, onDiff: applyDiff });
 list.addEventListener("pointerleave", () => { if (!held()) release(); });
-newButton.addEventListener("click", release);
-pauseButton?.addEventListener("click", () => {
-  paused = !paused;
-  pauseButton.setAttribute("aria-pressed", String(paused));
-  pauseButton.lastElementChild.textContent = text(paused ? "resume" : "pause");
-  if (!paused) release();
+list.addEventListener("focusout", () => setTimeout(() => { if (!held() && waiting.size + changed.size + gone.size) release(); }));
+newButton.addEventListener("click", (event) => {
+  release();
+  if (event.detail === 0) list.firstElementChild?.focus(); // by key: the button is gone
 });
+pauseButton?.addEventListener("click", pause);
 
 document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea, dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "p" && pauseButton && !event.repeat) { pause(); return; }
+  if (event.key === "n" && waiting.size) {
+    release();
+    list.firstElementChild?.focus();
+    return;
+  }
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   if (!step) return;
   const rows = [...list.querySelectorAll(".trace-row")];
