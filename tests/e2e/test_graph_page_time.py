@@ -41,24 +41,35 @@ def moment(page: Any) -> int:
     return int(page.url.partition("at=")[2].partition("&")[0] or 0)
 
 
+def drawn(page: Any, at_us: int) -> None:
+    """Wait until the picture is that of a moment, and nothing else is on its way."""
+    page.wait_for_selector(
+        f'[data-stage][data-moment="{at_us}"]:not([aria-busy])', state="attached"
+    )
+
+
 def test_every_moment_has_an_address(page: Any, ten: Any) -> None:
     open_graph(page, ten)
     page.get_by_role("button", name="One minute back").click()
     page.wait_for_url("**at=**")
     page.wait_for_selector("[data-live-badge]", state="hidden")
     first = moment(page)
+    drawn(page, first)
     shown = page.locator("[data-moment-text]")
     until(lambda: " to " in shown.inner_text(), "a moment in words")
     words = shown.inner_text()
     page.get_by_role("button", name="One minute back").click()
     until(lambda: moment(page) == first - 60_000_000, "the minute before")
+    drawn(page, first - 60_000_000)
     until(lambda: shown.inner_text() != words, "other words")
     words = shown.inner_text()
     before = places(page)
     page.go_back()
     until(lambda: moment(page) == first, "the moment before")
+    drawn(page, first)
     page.go_forward()
     until(lambda: moment(page) == first - 60_000_000, "the moment again")
+    drawn(page, first - 60_000_000)
     until(
         lambda: page.locator("[data-moment-text]").inner_text() == words,
         "the same words",
@@ -66,6 +77,7 @@ def test_every_moment_has_an_address(page: Any, ten: Any) -> None:
     # Who opens the address sees the same; and what is there stands still.
     url = page.url
     page.goto(url)
+    drawn(page, first - 60_000_000)
     until(
         lambda: page.locator("[data-moment-text]").inner_text() == words,
         "the same words",
