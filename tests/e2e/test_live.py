@@ -178,7 +178,9 @@ def test_new_rows_wait_while_the_list_is_paused(browser: Any, spanboard: Any) ->
     until(lambda: new.inner_text().split()[0] >= "7", "more that wait")
     assert "wait" in told.inner_text()
     assert shown(page) == []
-    assert page.locator("[data-found]").inner_text() == "Exactly 32 traces match, 5 shown."
+    assert (
+        page.locator("[data-found]").inner_text() == "Exactly 32 traces match, 5 shown."
+    )
     page.keyboard.press("n")
     assert shown(page) == ["many"] * 5
     assert new.is_hidden()
