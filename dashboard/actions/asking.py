@@ -172,7 +172,7 @@ class Asker:
                 self.add(_again(job, ids))
                 return
         if isinstance(answer, Found):
-            self._store(answer.traces, timed=job.timed)
+            self._store(answer, timed=job.timed)
         if answer is None or answer.full:
             self._split(job)
             return
@@ -217,12 +217,18 @@ class Asker:
             del told[next(iter(told))]
         return wanted
 
-    def _store(self, traces: list[Trace], *, timed: bool) -> None:
+    def _store(self, answer: Found, *, timed: bool) -> None:
         """Store what this run has not stored yet; a trace comes for each service."""
-        fresh = []
-        for trace in traces:
+        for trace_id in answer.unchanged:
+            key = trace_key(trace_id)
+            self.report.stored.unchanged += key not in self.report.found
+            self.report.found.add(key)
+        fresh: list[Trace] = []
+        left_out = False
+        for trace in answer.traces:
             key = trace_key(trace.trace_id)
             if not is_kept(trace.trace_id, self.share):
+                left_out = True
                 if len(trace):
                     start_us = int(trace.start_ns.min()) // 1_000
                     self.report.left_out[key] = start_us
@@ -234,6 +240,8 @@ class Asker:
         if fresh:
             stored = ingest(self.source, fresh, replace=True, timed=timed)
             self.report.stored.add(stored)
+        if not left_out:  # else they must be read again, to be counted
+            self.client.note_stored(answer)
 
     def _split(self, job: Job) -> None:
         halves = job.window.halves()

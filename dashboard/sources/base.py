@@ -11,11 +11,17 @@ from dashboard.traces.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Traces of one search; ``full`` when the backend's limit cut it."""
+    """Traces of one search; ``full`` when the backend's limit cut it.
+
+    ``unchanged`` are ids of traces in the answer that were not decoded again, since
+    their bytes are those that ``note_stored`` was told of; ``marks`` tell the others.
+    """
 
     traces: list[Trace]
     problems: list[Problem]
     full: bool
+    unchanged: tuple[str, ...] = ()
+    marks: tuple[tuple[str, bytes], ...] = ()  # trace id, digest of its bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,10 @@ class TraceSource(ABC):
         self, service: str, start_us: int, end_us: int, limit: int
     ) -> Found:
         """Traces of a service whose spans start in a window, unadjusted."""
+
+    def note_stored(self, found: Found) -> None:
+        """Tell that what was found is stored, so that it need not be read again."""
+        return
 
     def list_traces(
         self, service: str, start_us: int, end_us: int, limit: int

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +13,7 @@ import httpx
 
 from dashboard.sources.base import Asked, Found, Listed, Listing, TraceSource
 from dashboard.sources.http import Answer, HttpBackend, HttpSettings
-from dashboard.sources.jaeger.parse import parse_v1
+from dashboard.sources.jaeger.parse import parse_new, parse_v1
 from dashboard.sources.otlp.parse import parse_json
 from dashboard.traces.builder import Decoded
 from dashboard.traces.errors import (
@@ -23,6 +26,8 @@ from dashboard.traces.errors import (
 )
 from dashboard.traces.trace import Trace
 
+MAX_STORED = 100_000  # digests kept
+
 
 class JaegerSource(TraceSource):
     """Pulls one Jaeger; finds out by body which API its search answers to."""
@@ -32,6 +37,8 @@ class JaegerSource(TraceSource):
     ):
         self.http = HttpBackend(settings, transport)
         self.api = ""  # "v1" or "v3" once known
+        self.stored: dict[bytes, str] = {}  # digests of traces' bytes → their ids
+        self.lock = threading.Lock()
         self.snake_case = False  # v3 before 2.19 wants query.service_name
         self.summaries: bool | None = None  # since 2.19; unknown before the first ask
 
@@ -80,8 +87,35 @@ class JaegerSource(TraceSource):
     def find_traces(
         self, service: str, start_us: int, end_us: int, limit: int
     ) -> Found:
-        """Search one service; asks for raw spans, since Spanboard adjusts itself."""
-        return self.search(Asked(service, start_us, end_us, limit))
+        """Search one service; asks for raw spans, since Spanboard adjusts itself.
+
+        A trace comes again for each of its services and with each overlap: one
+        whose bytes are those of a stored one is not decoded.
+        """
+        if not self.api:
+            self.list_services()
+        asked = Asked(service, start_us, end_us, limit)
+        if self.api != "v1":
+            return self.search(asked)
+        answer = self.http.get("api/traces", _v1_parameters(asked))
+        with self._readable(answer):
+            decoded, unchanged, marks = parse_new(answer.body, self.stored)
+        number = len(decoded.traces) + len(decoded.problems) + len(unchanged)
+        return Found(
+            decoded.traces,
+            decoded.problems,
+            number >= limit,
+            tuple(unchanged),
+            tuple(marks),
+        )
+
+    def note_stored(self, found: Found) -> None:
+        """Keep in mind which bytes are stored, those of the newest traces."""
+        with self.lock:
+            for trace_id, mark in found.marks:
+                self.stored[mark] = trace_id
+            while len(self.stored) > MAX_STORED:
+                del self.stored[next(iter(self.stored))]
 
     def search(self, asked: Asked) -> Found:
         """Search with all conditions that Jaeger knows."""
@@ -149,6 +183,12 @@ class JaegerSource(TraceSource):
         return decoded.traces[0]
 
     def _decode(self, answer: Answer, api: str) -> Decoded:
+        with self._readable(answer):
+            return parse_v1(answer.body) if api == "v1" else parse_json(answer.body)
+
+    @contextlib.contextmanager
+    def _readable(self, answer: Answer) -> Iterator[None]:
+        """Refuse an answer that holds no traces; say whose it is."""
         if answer.is_html:
             raise BadAnswer(
                 f"{self.http.settings.url} answers with a web page instead of traces."
@@ -156,7 +196,7 @@ class JaegerSource(TraceSource):
         if answer.status != 200:
             self._raise(answer, self._object(answer))
         try:
-            return parse_v1(answer.body) if api == "v1" else parse_json(answer.body)
+            yield
         except BadTracePayload as problem:
             raise BadTracePayload(
                 f"{self.http.settings.url} answers with something unreadable: {problem}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -69,8 +71,8 @@ class Answer(Struct, gc=False):
 class Envelope(Struct, gc=False):
     """The answer around the traces; each stays undecoded at first."""
 
-    data: Raw | None = None
-    spans: Raw | None = None
+    data: Raw = field(default_factory=Raw)  # empty: not there
+    spans: Raw = field(default_factory=Raw)
 
 
 _answer = msgspec.json.Decoder(Answer)
@@ -89,6 +91,36 @@ def parse_v1(body: bytes) -> Decoded:
     """
     with no_collection():
         return _parse(without_lone_surrogates(body))
+
+
+def parse_new(
+    body: bytes, known: Mapping[bytes, str]
+) -> tuple[Decoded, list[str], list[tuple[str, bytes]]]:
+    """Of an answer the traces whose bytes are not known yet.
+
+    Returns them, the ids of the others (``known`` gives ids by digest), and ids and
+    digests of those that were read.
+    """
+    with no_collection():
+        body = without_lone_surrogates(body)
+        problems: list[Problem] = []
+        traces: list[Trace] = []
+        unchanged: list[str] = []
+        marks: list[tuple[str, bytes]] = []
+        scan = TagScan()
+        for place, raw in enumerate(_split(body)):
+            mark = b""
+            if isinstance(raw, bytes | Raw):
+                mark = hashlib.blake2b(raw, digest_size=16).digest()
+                if mark in known:
+                    unchanged.append(known[mark])
+                    continue
+            trace = _one(raw, scan, problems, place)
+            if trace is not None and len(trace):
+                traces.append(trace)
+                if mark:
+                    marks.append((trace.trace_id, mark))
+        return Decoded(traces, problems, "jaeger"), unchanged, marks
 
 
 def _parse(body: bytes) -> Decoded:
@@ -131,10 +163,12 @@ def _split(body: bytes) -> list[Any]:
         if body.lstrip()[:1] == b"[":
             return list(_raw_list.decode(body))
         envelope = _envelope.decode(body)
-        if envelope.data is not None:
-            data = bytes(envelope.data)
+        data = bytes(envelope.data)
+        if data == b"null":
+            return []
+        if data:
             return list(_raw_list.decode(data)) if data[:1] == b"[" else [data]
-        if envelope.spans is not None:
+        if bytes(envelope.spans) not in EMPTY[:2]:
             return [body]
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         pass  # the tolerant reader below takes it
