@@ -111,13 +111,19 @@ def copy_of(found: Pattern, number: int, origin_ns: int) -> bytes:
 
 
 def bodies(
-    traces: int, per_body: int = 100, patterns: int = 4, *, ago_s: float = 5.0
+    traces: int,
+    per_body: int = 100,
+    patterns: int = 4,
+    *,
+    ago_s: float = 5.0,
+    seed: int = 0,
 ) -> Iterator[tuple[bytes, Pattern]]:
     """At least this many traces in bodies, with the pattern of each (its truth).
 
-    ``ago_s`` is how long before now the traces began.
+    ``ago_s`` is how long before now the traces began; another ``seed`` gives other
+    ids.
     """
-    made = [pattern(per_body, seed) for seed in range(1, patterns + 1)]
+    made = [pattern(per_body, seed + number) for number in range(1, patterns + 1)]
     for number in range(-(-traces // per_body)):
         one = made[number % patterns]
         yield copy_of(one, number, time.time_ns() - round(ago_s * 1e9)), one
