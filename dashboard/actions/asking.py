@@ -25,7 +25,7 @@ from dashboard.actions.choice import is_kept
 from dashboard.actions.ingest import IngestResult, ingest
 from dashboard.actions.windows import Window
 from dashboard.models import Gap, Source, Tombstone, TraceRecord
-from dashboard.sources.base import Found, Listed, Listing, TraceSource
+from dashboard.sources.base import Asked, Found, Listed, Listing, TraceSource
 from dashboard.traces.errors import (
     BadAnswer,
     BadTracePayload,
@@ -85,10 +85,12 @@ class Asker:
         done: Callable[[str, Window], None],
         tick: Callable[[], None],
         at_once: int = 0,
+        anew: bool = False,
     ):
         self.source = source
         self.client = client
         self.share = share
+        self.anew = anew  # also read traces whose bytes were stored before
         self.done = done  # a window of a service was had in full (or is a gap)
         self.tick = tick  # after each answer; may raise to stop
         self.at_once = at_once or settings.SPANBOARD_PULL_CONCURRENCY
@@ -158,7 +160,11 @@ class Asker:
         question = (job.service, window.start_us, window.end_us, limit)
         try:
             listing = None if job.whole else self.client.list_traces(*question)
-            return listing or self.client.find_traces(*question)
+            if listing is not None:
+                return listing
+            if self.anew:
+                return self.client.search(Asked(*question))
+            return self.client.find_traces(*question)
         except PayloadTooLarge:
             return None  # nothing could be read of it: half the window may fit
 

@@ -156,6 +156,7 @@ class Slice:
             kept_share(fill.source),
             done=self._done,
             tick=self._tick,
+            anew=True,
             at_once=max(1, settings.SPANBOARD_PULL_CONCURRENCY // 2),
         )
         self.report = asker.report

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from dashboard.actions.ingest import write_delta
 from dashboard.actions.locks import alone
+from dashboard.actions.prepare import plans
 from dashboard.actions.rollups import DAY, current_minute
 from dashboard.graph.contribution import Contribution, contribution
 from dashboard.graph.link import link
 from dashboard.graph.packing import is_packed
+from dashboard.graph.plans import Plan, book
 from dashboard.models import RollupBlock, RollupDelta, Source, Tombstone, TraceRecord
 from dashboard.traces import codec
+from dashboard.traces.collector import no_collection
+from dashboard.traces.trace import Trace
+
+AT_ONCE = 100  # records in memory
+ALONE = 20  # one in so many is counted without a plan, which checks the plans too
 
 
 class AlreadyVerifying(Exception):
@@ -76,29 +85,22 @@ def _see_one_moment() -> None:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
+def batched(records: Iterable[TraceRecord], size: int) -> Iterator[list[TraceRecord]]:
+    """Records in lists, of which one is in memory at a time."""
+    rest = iter(records)
+    while part := list(islice(rest, size)):
+        yield part
+
+
 def _recount(source: Source, result: Verification) -> tuple[Contribution, Contribution]:
     """What a source's rollups should hold, and what to take off for double copies."""
     wanted, uncounted = Contribution(), Contribution()
-    for record in TraceRecord.objects.filter(source=source).iterator(50):
-        trace, _ = codec.decode_columns(record.columns)
-        result.traces += 1
-        result.spans += len(trace)
-        share = Contribution()
-        if record.contribution and is_packed(record.contribution):
-            share = contribution(trace, link(trace))
-        else:  # what an earlier version counted is what will be taken off
-            share = Contribution.from_bytes(record.contribution)
-        wanted.merge(share)
-        if not record.counted:
-            uncounted.merge(share, -1)
-        if len(trace) != record.span_count:
-            result.differences.append(
-                {
-                    "trace": record.trace_id,
-                    "spans": len(trace),
-                    "said": record.span_count,
-                }
-            )
+    records = TraceRecord.objects.filter(source=source).only(
+        "trace_id", "span_count", "counted", "columns", "contribution"
+    )
+    for part in batched(records.iterator(AT_ONCE), AT_ONCE):
+        with no_collection():
+            _recount_some(part, result, wanted, uncounted)
     for stone in Tombstone.objects.filter(source=source).iterator(500):
         share = Contribution.from_bytes(stone.contribution)
         wanted.merge(share)
@@ -108,16 +110,54 @@ def _recount(source: Source, result: Verification) -> tuple[Contribution, Contri
     return wanted, uncounted
 
 
+def _recount_some(
+    records: Sequence[TraceRecord],
+    result: Verification,
+    wanted: Contribution,
+    uncounted: Contribution,
+) -> None:
+    """Add what some records should have added."""
+    planned: list[tuple[Trace, Plan]] = []
+    for record in records:
+        trace, _ = codec.decode_columns(record.columns)
+        result.traces += 1
+        result.spans += len(trace)
+        if len(trace) != record.span_count:
+            result.differences.append(
+                {
+                    "trace": record.trace_id,
+                    "spans": len(trace),
+                    "said": record.span_count,
+                }
+            )
+        if not record.contribution or not is_packed(record.contribution):
+            # What an earlier version counted is what will be taken off.
+            share = Contribution.from_bytes(record.contribution)
+        elif (
+            record.counted
+            and result.traces % ALONE
+            and (plan := plans.of(trace)) is not None
+        ):
+            planned.append((trace, plan))
+            continue
+        else:
+            share = contribution(trace, link(trace))
+        wanted.merge(share)
+        if not record.counted:
+            uncounted.merge(share, -1)
+    wanted.merge(book(planned)[1])
+
+
 def _difference(
     source: Source, wanted: Contribution, overlap: bool, result: Verification
 ) -> Contribution:
     """What the rollups lack (negative: have too much); noted in the result."""
     have = Contribution()
     rows = {"source": source, "overlap": overlap}
-    for payload in RollupBlock.objects.filter(**rows).values_list("payload", flat=True):
-        have.merge(Contribution.from_bytes(payload))
-    for payload in RollupDelta.objects.filter(**rows).values_list("payload", flat=True):
-        have.merge(Contribution.from_bytes(payload))
+    for model in (RollupBlock, RollupDelta):
+        payloads = model.objects.filter(**rows).values_list("payload", flat=True)
+        for payload in payloads.iterator(AT_ONCE):
+            have.merge(Contribution.from_bytes(payload))
     wanted, have = _recent(wanted), _recent(have)
     missing = by_key(wanted).merge(by_key(have), -1)
     for level, _, key, tally in missing.items():
