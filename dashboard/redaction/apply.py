@@ -88,6 +88,8 @@ def _redact(
     counts = redactor.counts.copy()
     clean = replace(
         trace,
+        span_ids=[cleaner.id(text) for text in trace.span_ids],
+        parent_ids=[cleaner.id(text) for text in trace.parent_ids],
         details=details,
         processes=processes,
         references=references,
@@ -181,12 +183,13 @@ class _Cleaner:
     def reference(self, row: int, reference: Reference) -> Reference:
         return Reference(
             reference.kind,
-            self._id(reference.trace_id),
-            self._id(reference.span_id),
+            self.id(reference.trace_id),
+            self.id(reference.span_id),
             self.tags("reference", row, reference.tags),
         )
 
-    def _id(self, text: str) -> str:
+    def id(self, text: str) -> str:
+        """An id; only one that is no number is looked at."""
         return text if text.isalnum() and len(text) <= 32 else self.redactor.text(text)
 
     def warning(self, warning: Warning) -> Warning:

@@ -1,0 +1,159 @@
+"""Removes a trace so that nothing of it can be found in the database's files.
+
+Retention keeps the counts of what it deletes, and with them names of operations,
+versions and pods. Erasing takes the trace out of the counts as well: the rollups
+lose exactly what it had added, so that they equal what is stored and buried, as
+before, and a name that no other trace has is in them no more. The stone that stays
+holds the trace's id and number of spans only, so that a pull brings it not back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from dashboard.actions.ingest import write_delta
+from dashboard.actions.locks import hold_traces
+from dashboard.actions.rollups import fold_rollups
+from dashboard.graph.contribution import Contribution
+from dashboard.live.events import TRACES, publish
+from dashboard.models import (
+    Snapshot,
+    Tombstone,
+    TraceRecord,
+    TraceTerm,
+    Vocabulary,
+)
+from dashboard.traces import codec
+from dashboard.traces.ids import trace_key
+from dashboard.traces.terms import term
+from dashboard.traces.trace import Trace
+
+AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class Erased:
+    """What was erased: copies by source, stones, words of forms, snapshots."""
+
+    copies: int = 0
+    stones: int = 0
+    words: int = 0
+    snapshots: int = 0
+    cleared: bool = True  # no free page of the files holds anything of it
+
+
+def erase_trace(trace_id: str, *, shares: bool = False, clear: bool = True) -> Erased:
+    """Erase all copies of a trace, its counts, and names that only it had.
+
+    ``shares``: its snapshots and their links too (they are redacted copies).
+    ``clear``: write SQLite's file anew, since its free pages keep what was deleted;
+    it takes about as long as copying the file, and writers wait meanwhile.
+    """
+    key = trace_key(trace_id)
+    result = Erased()
+    with transaction.atomic():
+        hold_traces([key])
+        records = list(TraceRecord.objects.filter(trace_key=key))
+        stones = list(Tombstone.objects.filter(trace_key=key))
+        copies: list[TraceRecord | Tombstone] = [*records, *stones]
+        for copy in copies:
+            _take_off(copy)
+        TraceRecord.objects.filter(pk__in=[record.pk for record in records]).delete()
+        for record in records:
+            result.words += _forget_words(record)
+        now = timezone.now()
+        Tombstone.objects.filter(pk__in=[stone.pk for stone in stones]).delete()
+        sources = {copy.source_id: copy for copy in copies}
+        # It counts nowhere now: a copy that another source brings later does.
+        Tombstone.objects.bulk_create(
+            [
+                Tombstone(
+                    source_id=source_id,
+                    trace_key=key,
+                    span_count=copy.span_count,
+                    start_us=copy.start_us,
+                    deleted_at=now,
+                    counted=False,
+                    contribution=b"",
+                )
+                for source_id, copy in sources.items()
+            ]
+        )
+        if shares:
+            result.snapshots = _erase_snapshots(key)
+    result.copies, result.stones = len(records), len(stones)
+    fold_rollups()
+    if clear:
+        result.cleared = clear_files()
+    publish(TRACES, {"keys": [], "source": 0, "all": True})
+    return result
+
+
+def _take_off(copy: TraceRecord | Tombstone) -> None:
+    """Take a copy out of the rollups, also where it was taken off as a double."""
+    share = Contribution.from_bytes(copy.contribution)
+    write_delta(copy.source_id, Contribution().merge(share, -1))
+    if not copy.counted:
+        write_delta(copy.source_id, share, overlap=True)
+
+
+def _forget_words(record: TraceRecord) -> int:
+    """Delete the words of a deleted trace that no stored trace of its source has."""
+    trace, _ = codec.decode_columns(record.columns)
+    forgotten = 0
+    words = sorted(_pairs(trace))
+    for first in range(0, len(words), AT_ONCE):
+        part = words[first : first + AT_ONCE]
+        terms = {term("o", service, operation) for service, operation in part}
+        held = set(
+            TraceTerm.objects.filter(term__in=terms, source_id=record.source_id)
+            .values_list("term", flat=True)
+            .distinct()
+        )
+        gone = Q()
+        for service, operation in part:
+            if term("o", service, operation) not in held:
+                gone |= Q(service=service[:255], operation=operation[:255])
+        if gone:
+            mine = Vocabulary.objects.filter(source_id=record.source_id)
+            forgotten += mine.filter(gone).delete()[0]
+    return forgotten
+
+
+def _pairs(trace: Trace) -> set[tuple[str, str]]:
+    found = set(zip(trace.service.tolist(), trace.operation.tolist(), strict=True))
+    return {(trace.services[s], trace.operations[o]) for s, o in found}
+
+
+def _erase_snapshots(key: str) -> int:
+    pks = [
+        pk
+        for pk, trace_id in Snapshot.objects.values_list("pk", "trace_id")
+        if trace_key(trace_id) == key
+    ]
+    Snapshot.objects.filter(pk__in=pks).delete()
+    return len(pks)
+
+
+def clear_files() -> bool:
+    """Write SQLite's file without its free pages, and empty its log.
+
+    Returns whether the log could be emptied: pages that read meanwhile hold it.
+    Other databases are left to their own tools.
+    """
+    if connection.vendor != "sqlite":
+        return False
+    with connection.cursor() as cursor:
+        # In a file: the new copy may be larger than the memory.
+        cursor.execute("PRAGMA temp_store=FILE")
+        try:
+            cursor.execute("VACUUM")
+        finally:
+            cursor.execute("PRAGMA temp_store=MEMORY")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy = cursor.fetchone()[0]
+    return not busy

@@ -1,0 +1,124 @@
+"""Erasing a trace: counts stay exact, what others have stays, it does not come back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.actions.erase import erase_trace
+from dashboard.actions.ingest import ingest
+from dashboard.actions.retention import _bury
+from dashboard.actions.rollups import fold_rollups
+from dashboard.actions.shares import create_snapshot_share
+from dashboard.actions.sources import receiver_source, upload_source
+from dashboard.actions.verify import verify
+from dashboard.graph.contribution import Contribution
+from dashboard.models import (
+    RollupBlock,
+    RollupDelta,
+    ShareLink,
+    Snapshot,
+    Tombstone,
+    TraceRecord,
+    TraceTerm,
+    Vocabulary,
+)
+from tests.factories import TRACE_ID, make_trace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OTHER = "5" * 32
+SECRET = "GET /users/ann@planted.example"
+
+
+def trace(trace_id: str, operation: str, spans: int = 1) -> Any:
+    below = {"parent": "01", "service": "shop", "operation": operation}
+    return make_trace(
+        [
+            {"id": "01", "service": "web", "operation": "GET /", "kind": "server"},
+            *({"id": f"1{n}", "kind": "server", **below} for n in range(spans)),
+        ],
+        trace_id,
+    )
+
+
+def counted(overlap: bool | None = None) -> list[Any]:
+    """What the rollups hold in all, blocks and deltas."""
+    total = Contribution()
+    for model in (RollupBlock, RollupDelta):
+        rows = model.objects.all()
+        if overlap is not None:
+            rows = rows.filter(overlap=overlap)
+        for row in rows:
+            total.merge(Contribution.from_bytes(row.payload))
+    return total.plain()
+
+
+def words() -> set[str]:
+    return set(Vocabulary.objects.values_list("operation", flat=True))
+
+
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("buried", ["none", "first", "both"])
+def test_the_rollups_are_as_if_the_trace_had_never_come(
+    folded: bool, buried: str
+) -> None:
+    ingest(receiver_source(), [trace(OTHER, "shared")], replace=False)
+    before = counted()
+    # Held by two sources, so one copy is taken off as a double.
+    ingest(receiver_source(), [trace(TRACE_ID, SECRET)], replace=False)
+    ingest(upload_source(), [trace(TRACE_ID, SECRET, 3)], replace=False)
+    if folded:
+        fold_rollups()
+    mine = TraceRecord.objects.filter(trace_id=TRACE_ID).order_by("pk")
+    if buried != "none":
+        _bury(list(mine)[: 1 if buried == "first" else 2])
+    assert verify().differences == []
+    assert counted() != before
+    found = erase_trace(TRACE_ID, clear=False)
+    assert found.copies + found.stones == 2
+    assert counted() == before
+    assert counted(overlap=True) == []
+    assert verify().differences == []
+    assert [record.trace_id for record in TraceRecord.objects.all()] == [OTHER]
+    assert not TraceTerm.objects.exclude(record__trace_id=OTHER).exists()
+    assert not any(bytes(stone.contribution) for stone in Tombstone.objects.all())
+
+
+def test_words_that_another_trace_has_stay() -> None:
+    ingest(receiver_source(), [trace(OTHER, "shared")], replace=False)
+    both = [trace(TRACE_ID, SECRET), trace("6" * 32, "shared")]
+    ingest(receiver_source(), both, replace=False)
+    assert words() == {"GET /", "shared", SECRET}
+    assert erase_trace(TRACE_ID, clear=False).words == 1
+    assert words() == {"GET /", "shared"}
+    assert erase_trace(OTHER, clear=False).words == 0
+    assert words() == {"GET /", "shared"}
+
+
+def test_an_erased_trace_does_not_come_back_from_its_source() -> None:
+    ingest(receiver_source(), [trace(TRACE_ID, SECRET)], replace=False)
+    erase_trace(TRACE_ID, clear=False)
+    again = ingest(receiver_source(), [trace(TRACE_ID, SECRET, 5)], replace=False)
+    assert (again.created, again.buried) == (0, 1)
+    # From another source it is a trace like any other, and counts.
+    ingest(upload_source(), [trace(TRACE_ID, SECRET)], replace=False)
+    record = TraceRecord.objects.get()
+    assert record.counted
+    assert record.listed
+    assert verify().differences == []
+
+
+def test_snapshots_go_only_when_asked_to() -> None:
+    ingest(receiver_source(), [trace(TRACE_ID, SECRET)], replace=False)
+    create_snapshot_share(TraceRecord.objects.get(), days=1)
+    assert erase_trace(TRACE_ID, clear=False).snapshots == 0
+    assert erase_trace(TRACE_ID.upper(), shares=True, clear=False).snapshots == 1
+    assert not Snapshot.objects.exists()
+    assert not ShareLink.objects.exists()
+
+
+def test_what_was_never_there_is_erased_without_a_trace() -> None:
+    found = erase_trace("7" * 32, clear=False)
+    assert (found.copies, found.stones, found.words) == (0, 0, 0)
+    assert not Tombstone.objects.exists()
