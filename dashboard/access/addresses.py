@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 FORWARDING = frozenset(
@@ -73,6 +75,21 @@ def is_within(address: str, networks: Iterable[Network]) -> bool:
         return False
     mapped = getattr(found, "ipv4_mapped", None)
     return any((mapped or found) in network for network in networks)
+
+
+@lru_cache(maxsize=256)
+def is_own(address: str) -> bool:
+    """Whether an address is one of this machine's: only such can be bound."""
+    try:
+        found = ipaddress.ip_address(address)
+        if found.is_unspecified or found.is_multicast:
+            return False
+        family = socket.AF_INET6 if found.version == 6 else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def forwarded_for(headers: Mapping[str, str]) -> list[str]:

@@ -18,6 +18,7 @@ from dashboard.access.addresses import (
     host_name,
     is_forwarded,
     is_loopback,
+    is_own,
     is_within,
 )
 from dashboard.access.models import AccessToken, User
@@ -67,11 +68,15 @@ def may_send(asked: Asked) -> bool:
     """Whether spans are taken without a token: from the networks named for it.
 
     Every proxy's claim must lie in them too, so that one on this machine opens
-    nothing to the world. The Host header does not count: senders name anything.
+    nothing to the world. An Envoy on this machine names the machine's own address,
+    which is as good as the loopback. The Host header does not count: senders name
+    anything.
     """
     networks = settings.SPANBOARD_RECEIVE_FROM
-    return is_within(asked.peer, networks) and all(
-        is_within(address, networks) for address in forwarded_for(asked.headers)
+    here = is_within("127.0.0.1", networks)
+    return all(
+        is_within(address, networks) or (here and is_own(address))
+        for address in (asked.peer, *forwarded_for(asked.headers))
     )
 
 

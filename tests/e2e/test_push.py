@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import sqlite3
 import threading
 from collections import Counter
@@ -49,6 +51,44 @@ def test_spans_of_the_opentelemetry_sdk_all_arrive(
     assert len(trace["spans"]) == 301
     assert numbers == list(range(300))
     assert trace["processes"]["p1"]["serviceName"] == "sdk"
+
+
+def test_an_envoy_on_this_machine_is_understood(
+    spanboard: type[RunningSpanboard],
+) -> None:
+    """As Envoy 1.40 sends it: in chunks, any Host, the machine's own address."""
+    board = spanboard("--no-demo")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing
+        own = probe.getsockname()[0]
+    headers = {
+        "Host": "spanboard_collector.tracing",
+        "Content-Type": "application/json",
+        "X-Envoy-Internal": "true",
+        "X-Forwarded-For": own,
+        "X-Envoy-Expected-Rq-Timeout-Ms": "5000",
+    }
+    half = {
+        "traceId": "fbcb3cd16074efbd",
+        "id": "fbcb3cd16074efbd",
+        "name": "details.default.svc.cluster.local:9080/*",
+        "localEndpoint": {"ipv4": own, "port": 0, "serviceName": "envoy"},
+        "tags": {"component": "proxy", "http.status_code": "503", "error": "true"},
+    }
+    at = 1_795_617_515_613_576
+    spans = [
+        {**half, "kind": "SERVER", "shared": True, "timestamp": at + 487},
+        {**half, "kind": "CLIENT", "timestamp": at, "duration": 584},
+    ]
+    body = json.dumps(spans).encode()
+    pieces = (body[at : at + 50] for at in range(0, len(body), 50))
+    answer = httpx.post(f"{board.url}/api/v2/spans", content=pieces, headers=headers)
+    assert (answer.status_code, answer.content) == (202, b"")
+    found = httpx.get(f"{board.url}/api/traces/fbcb3cd16074efbd?raw=true").json()
+    assert len(found["data"][0]["spans"]) == 2
+    headers["X-Forwarded-For"] = "203.0.113.9"
+    answer = httpx.post(f"{board.url}/api/v2/spans", content=body, headers=headers)
+    assert answer.status_code == 401
 
 
 @pytest.mark.jaeger

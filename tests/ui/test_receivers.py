@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import zlib
 from typing import Any
 
@@ -17,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from dashboard.access.addresses import read_networks
 from dashboard.actions import received
 from dashboard.models import Source, TraceRecord
 from dashboard.reads.traces import load_whole
@@ -304,3 +306,22 @@ def test_who_may_not_send_is_told_in_the_senders_format(client: Client) -> None:
     answer = client.get("/metrics", **far)
     assert (answer.status_code, answer.json()["ok"]) == (401, False)
     assert TraceRecord.objects.count() == 0
+
+
+def test_an_envoy_on_this_machine_needs_no_token_and_a_stranger_behind_it_does(
+    client: Client,
+) -> None:
+    """Envoy adds the machine's own address to what it sends of itself."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing
+        own = probe.getsockname()[0]
+
+    def post(forwarded: str) -> int:
+        headers = {"X-Forwarded-For": forwarded}
+        return int(otlp(client, b"{}", JSON, **headers).status_code)
+
+    assert post(own) == 200
+    for other in ("203.0.113.9", f"{own}, 203.0.113.9", "0.0.0.0", "224.0.0.1", "x"):
+        assert post(other) == 401
+    with override_settings(SPANBOARD_RECEIVE_FROM=read_networks(["10.0.0.0/8"])):
+        assert post(own) == 401
