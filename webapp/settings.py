@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from dashboard.access.addresses import Network, read_networks
 from dashboard.analysis.link_patterns import read_patterns
@@ -280,7 +280,12 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_SOFT_TIME_LIMIT = 900
 CELERY_TASK_TIME_LIMIT = 960
 # Queues: what takes long must not keep waiting what is short.
-CELERY_TASK_QUEUES = [Queue(name) for name in ("pull", "ingest", "maintenance")]
+# Each with a key of its own: queues that share one get each other's messages.
+CELERY_TASK_QUEUES = [
+    Queue(name, Exchange(name), routing_key=name)
+    for name in ("pull", "ingest", "maintenance")
+]
+CELERY_WORKER_CONSUMER = "dashboard.worker:SteadyConsumer"
 CELERY_TASK_DEFAULT_QUEUE = "ingest"
 CELERY_TASK_ROUTES = {
     "dashboard.tasks.pull_source": {"queue": "pull"},
