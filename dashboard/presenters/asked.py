@@ -72,7 +72,7 @@ def _part(answer: Answer, query: TraceQuery) -> dict[str, Any]:
 
 
 def _sentence(answer: Answer, shown: int) -> str:
-    words = _("%(n)s traces that are not stored here, from %(start)s to %(end)s.") % {
+    words = _("%(n)s not stored here, from %(start)s to %(end)s.") % {
         "n": text.count(shown),
         "start": text.moment(answer.start_us),
         "end": text.moment(answer.end_us),

@@ -37,6 +37,7 @@ def recorded(generation: str) -> httpx.MockTransport:
             "/api/traces": "v1-traces",
             "/api/v3/services": "v3-services",
             "/api/v3/traces": "v3-traces",
+            "/api/v3/trace-summaries": "v3-trace-summaries",
         }.get(path, "v1-unknown-path")
         if path == "/api/v3/traces" and "query.service_name" in parameters:
             name = "v3-traces-snake-case"

@@ -45,7 +45,7 @@ def test_what_is_not_stored_is_shown_like_what_is_and_says_where_it_is_from(
     assert f'href="/trace/{2:032x}"' in text
     assert f"/trace/{1:032x}" not in text
     assert "From Jaeger" in text
-    assert "2 traces that are not stored here, from 20" in text
+    assert "2 not stored here, from 20" in text
     assert "1 more are stored" in text
     assert TraceRecord.objects.count() == 1  # nothing was stored by asking
     # It opens, fetched when it is opened.
