@@ -19,7 +19,7 @@ from dashboard.access.tokens import hash_token, hashes_of, new_token
 from dashboard.analysis.analyse import analyse
 from dashboard.analysis.summary import summarise
 from dashboard.models import TraceRecord
-from dashboard.redaction.apply import preview, redact
+from dashboard.redaction.apply import preview, redact_shared
 from dashboard.redaction.own import Policy, read_policy
 from dashboard.redaction.redactor import Redactor
 from dashboard.share_models import ShareEvent, ShareLink, Snapshot
@@ -74,7 +74,7 @@ def create_snapshot_share(
     """
     check_link(days, audience)
     policy = site_policy()
-    clean, report = redact(_whole(record), policy, extra_keys)
+    clean, report, state = redact_shared(_whole(record), policy, extra_keys, state)
     analysis = analyse(clean)
     path = analysis.critical
     summary = summarise(clean, analysis)

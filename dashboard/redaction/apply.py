@@ -10,6 +10,7 @@ from dashboard.redaction.notes import Notes
 from dashboard.redaction.own import Policy
 from dashboard.redaction.redactor import Redactor
 from dashboard.redaction.rules import RULE_NAMES
+from dashboard.redaction.state import clean_state
 from dashboard.traces.collector import no_collection
 from dashboard.traces.details import read_details, write_details
 from dashboard.traces.facts import ALIASES, MAX_FACT
@@ -35,7 +36,18 @@ def redact(
     The report holds counts and names of rules only, no value.
     """
     with no_collection():
-        return _redact(trace, policy, extra_keys, None)
+        redactor = _redactor(policy, extra_keys)
+        return _redact(trace, redactor, None)
+
+
+def redact_shared(
+    trace: Trace, policy: Policy, extra_keys: Iterable[str], state: str
+) -> tuple[Trace, dict[str, Any], str]:
+    """As ``redact``, and the query with which the page opens, cleaned as well."""
+    with no_collection():
+        redactor = _redactor(policy, extra_keys)
+        clean, report = _redact(trace, redactor, None)
+        return clean, report, clean_state(redactor, state)
 
 
 def preview(
@@ -60,15 +72,18 @@ def preview(
     """
     notes = Notes()
     with no_collection():
-        clean, report = _redact(trace, policy, extra_keys, notes)
+        redactor = _redactor(policy, extra_keys)
+        clean, report = _redact(trace, redactor, notes)
     return report | notes.page(clean, page, size)
 
 
+def _redactor(policy: Policy, extra_keys: Iterable[str]) -> Redactor:
+    return Redactor(policy, frozenset(key.lower() for key in extra_keys))
+
+
 def _redact(
-    trace: Trace, policy: Policy, extra_keys: Iterable[str], notes: Notes | None
+    trace: Trace, redactor: Redactor, notes: Notes | None
 ) -> tuple[Trace, dict[str, Any]]:
-    by_hand = frozenset(key.lower() for key in extra_keys)
-    redactor = Redactor(policy, by_hand)
     cleaner = _Cleaner(redactor, notes)
     details = [
         write_details(cleaner.details(row, read_details(raw)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.adjusters.standard import adjust
-from dashboard.redaction.apply import preview, redact
+from dashboard.redaction.apply import preview, redact, redact_shared
 from dashboard.redaction.own import Policy, read_policy, read_rules, safe_pattern
 from dashboard.redaction.redactor import Redactor
 from dashboard.traces.trace import Trace
@@ -236,3 +236,26 @@ def test_the_report_that_is_stored_holds_no_value() -> None:
     assert "planted" not in text
     assert '"pw"' not in text
     assert "examples" not in report
+
+
+@pytest.mark.parametrize(
+    ("state", "kept"),
+    [
+        ("view=table&span=00f067aa0ba902b7&from=0&to=5000", None),
+        ("q=web&view=flame", None),
+        ("q=ann@planted.example&from=1", "from=1"),
+        ("q=ann%2540planted.example&from=1", "from=1"),
+        ("filter=the+PLANTSECRET&view=table", "view=table"),
+        ("q=tsecret", ""),
+        ("q=4711", ""),
+        ("from=4711", None),
+        ("other=plantsecret&x=", "x="),
+        ("bob@planted.example=1&from=2", "from=2"),
+        ("&".join(["a=1"] * 300), ""),
+    ],
+)
+def test_a_link_does_not_tell_what_was_taken_out(state: str, kept: str | None) -> None:
+    trace = trace_of({"tags": {"password": "plantsecret", "user.pin": 4711}})
+    _, report, found = redact_shared(trace, Policy(), (), state)
+    assert found == (state if kept is None else kept)
+    assert report["total"] == 2

@@ -290,7 +290,7 @@ def rows(path: Path, table: str = "") -> dict[str, bytes]:
 def answers(http: httpx.Client, path: str) -> dict[str, bytes]:
     """Everything that a link answers."""
     found = {
-        "page": http.get(path),
+        "page": http.get(path, follow_redirects=True),
         "payload": http.get(f"{path}/payload"),
         "statistics": http.get(f"{path}/statistics"),
         "rows": http.get(f"{path}/rows", params={"tags": '{"message": null}'}),
@@ -326,13 +326,19 @@ def test_a_shared_trace_leaks_nothing_and_an_erased_one_leaves_nothing(
     assert set(MARKS) - set(leaks(before)) == NOT_IN[kind]  # all others did come in
     leave_scraps(stored)
 
-    made = http.post("/shares/new", data={"trace": IDS[kind], "days": "7"})
+    state = (
+        "view=table&q=oper101&find=plant07tok&from=0&filter=to+mail20@planted.example"
+    )
+    asked = {"trace": IDS[kind], "days": "7", "state": state}
+    made = http.post("/shares/new", data=asked)
     assert made.status_code == 200, made.text
     assert leaks(made.content) == []
     path = "/s/" + made.json()["url"].rsplit("/s/", 1)[1]
     for name, content in answers(http, path).items():
         assert leaks(content) == [], f"{kind}: {name}"
     assert leaks(http.get("/shares").content) == []
+    opened = http.get(path, follow_redirects=False)
+    assert opened.headers["location"].endswith("?view=table&from=0")
     snapshot = rows(stored, "dashboard_snapshot")["dashboard_snapshot"]
     assert b"[e-mail 1]" in snapshot
     assert leaks(snapshot) == []
@@ -353,7 +359,7 @@ def test_a_shared_trace_leaks_nothing_and_an_erased_one_leaves_nothing(
     for file in (board.folder / "data").iterdir():
         if file.is_file():
             assert leaks(unpacked(file.read_bytes())) == [], f"{kind}: {file.name}"
-    assert http.get(path).status_code == 200
+    assert http.get(path, follow_redirects=True).status_code == 200
     again = http.post("/upload", files={"file": (f"{kind}.json", body)})
     assert again.status_code in (200, 302)
     assert http.get(f"/trace/{IDS[kind]}/payload").status_code == 404
