@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,18 +17,21 @@ import pytest
 from tests.peers.databases import PostgreSQL
 from tests.peers.running import ROOT
 
-FILES = [f"tests/store/test_{name}.py" for name in ("search", "ingest", "archive")]
+FILES = [
+    f"tests/store/test_{name}.py"
+    for name in ("search", "ingest", "archive", "retention")
+]
 DUMP = ROOT / "tests/fixtures/store/0006.sql.gz"
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[PostgreSQL]:
-    """A fresh server."""
-    made = PostgreSQL(tmp_path / "postgresql")
-    made.folder.mkdir()
-    made.start()
-    yield made
-    made.stop()
+def database() -> Iterator[PostgreSQL]:
+    """A fresh server, in a folder that another run of pytest does not close."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        made = PostgreSQL(Path(folder))
+        made.start()
+        yield made
+        made.stop()
 
 
 @pytest.mark.parametrize("file", FILES)
