@@ -14,7 +14,7 @@ from dashboard.storing import fresh_connections, trouble_of
 
 log = logging.getLogger(__name__)
 MAX_PENDING = 5_000  # announced traces; with more everything is read again
-SHARE = 4  # of all time at most a quarter goes into turns
+SHARE = 2  # of all time at most half goes into turns
 SLICE_S = 0.05  # what is made goes out before the rest of a long turn
 
 
