@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.e2e.test_live import HIDE, LIVE
+
 TRACE = "c0ffee" + "0" * 26
 
 
@@ -72,7 +74,15 @@ def test_rows_arrive_while_the_request_runs(browser: Any, spanboard: Any) -> Non
         page.locator('.span-row[aria-selected="true"] .operation').inner_text()
         == "step 3"
     )
-    page.wait_for_selector("[data-growth]:not(.ok)", timeout=15_000)
+    other = context.new_page()
+    other.goto(f"{board.url}/trace/{TRACE}")
+    other.wait_for_selector(LIVE)
+    # Out of view it is told nothing; seen again it knows.
+    page.evaluate(HIDE, True)
+    other.wait_for_selector("[data-growth]:not(.ok)", timeout=15_000)
+    assert page.locator("[data-growth]").inner_text() == "Growing"
+    page.evaluate(HIDE, False)
+    page.wait_for_selector("[data-growth]:not(.ok)")
     assert page.locator("[data-growth]").inner_text() == "Complete"
     assert not faults
     context.close()

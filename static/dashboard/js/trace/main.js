@@ -334,13 +334,13 @@ async function start() {
   // A share's page tells that somebody looks: a preview that runs no script does not count.
   if (urls.seen) fetch(urls.seen, { method: "POST" }).catch((problem) => console.warn("The opening could not be counted:", problem));
   if (urls.live) {
-    connect(urls.live, {
-      onReset: (message) => { if (message.version && message.version !== model.header.version) reload(); },
-      onDiff: (message) => {
-        badge(page, message);
-        if (message.version !== model.header.version || message.growing !== model.header.growing) reload();
-      },
-    });
+    const differs = (message) => message.version !== model.header.version || message.growing !== model.header.growing;
+    const grow = (message) => {
+      badge(page, message);
+      if (differs(message)) reload();
+    };
+    // What happened before the connection, or while the page was out of view.
+    connect(urls.live, { onReset: (message) => { if (message.version && differs(message)) grow(message); }, onDiff: grow });
   }
 }
 
