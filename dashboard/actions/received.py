@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -52,6 +53,8 @@ class Batch:
 _waiting: deque[Batch] = deque()
 _mutex = threading.Lock()
 _writer = threading.Lock()
+# One thread, and so one connection of the database, whose cache may be large.
+_database = ThreadPoolExecutor(1, thread_name_prefix="receiver-store")
 
 
 def unpack(body: bytes, encoding: str) -> bytes:
@@ -127,7 +130,7 @@ def store(batch: Batch) -> None:
         _waiting.append(batch)
     with _writer:
         while not batch.done:
-            store_all(_next())
+            _database.submit(store_all, _next()).result()
     if batch.problem is not None:
         raise Unavailable(str(batch.problem)) from batch.problem
 

@@ -1,4 +1,4 @@
-"""A real Spanboard with the durable queue, killed while spans come in."""
+"""Real servers with the durable queue, killed while spans come in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import threading
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.peers.need import until
+from tests.peers.production import Production
 from tests.peers.running import RunningSpanboard
 from tests.ui.test_pressure import HEADERS, body
 
@@ -19,14 +21,14 @@ SPANS = 7
 class Senders:
     """Send traces until told to stop; ``accepted`` are those answered with 200."""
 
-    def __init__(self, url: str, count: int = 6):
+    def __init__(self, url: str, count: int = 6, first: int = 1):
         self.url = url
         self.count = count
         self.accepted: list[int] = []
         self.stopping = threading.Event()
         self.threads = [
             threading.Thread(target=self._send, args=[number])
-            for number in range(1, count + 1)
+            for number in range(first, first + count)
         ]
         for thread in self.threads:
             thread.start()
@@ -84,3 +86,38 @@ def test_every_accepted_span_survives_kill_9_once(
             assert len({span["spanID"] for span in trace["spans"]}) == SPANS
             assert len(trace["spans"]) == SPANS
     assert not list((board.folder / "data/queue/bad").iterdir())
+
+
+@pytest.mark.postgres
+@pytest.mark.redis
+def test_another_server_stores_what_a_killed_one_accepted() -> None:
+    """Two servers over PostgreSQL share a folder; one dies and stays dead."""
+    stack = Production(workers=0, beats=0, SPANBOARD_QUEUE="on")
+    try:
+        stack.start()
+        senders = [
+            Senders(f"{url}/v1/traces", first=1 + 100_000 * place)
+            for place, url in enumerate(stack.urls)
+        ]
+        try:
+            for sender in senders:
+                until(lambda s=sender: len(s.accepted) > 100, "traffic", 60)
+            stack.servers[0].kill()
+            after = len(senders[1].accepted)
+            until(lambda: len(senders[1].accepted) > after + 50, "the other's", 60)
+        finally:
+            for sender in senders:
+                sender.stop()
+        queue = stack.folder / "data/queue"
+        until(lambda: not list(queue.glob("*.batch")), "the queue's end", 120)
+        accepted = [number for sender in senders for number in sender.accepted]
+        assert len(accepted) == len(set(accepted)) > 250
+        rows = stack.sql("SELECT trace_id, span_count FROM dashboard_tracerecord")
+        stored = {int(trace_id, 16): spans for trace_id, spans in rows}
+        # A batch whose answer the killed server could not give may be there too.
+        assert set(accepted) <= set(stored)
+        assert set(stored.values()) == {SPANS}
+        assert len(rows) == len(stored) <= len(accepted) + senders[0].count
+        assert stack.verify()["differences"] == []
+    finally:
+        stack.stop()

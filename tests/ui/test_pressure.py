@@ -288,3 +288,36 @@ def test_a_line_serves_first_come_first_and_refuses_nobody_in_time(
         assert asyncio.run(talk()) == [503, 200, 200, 200, 200, 200]
     assert done == [99, 0, 1, 2, 4, 5]
     assert TraceRecord.objects.count() == 5
+
+
+def test_one_connection_of_the_database_serves_all_senders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What waits together is stored together, in always the same thread."""
+    threads: set[str] = set()
+    calls: list[int] = []
+    real = received.ingest
+
+    def seen(source: Any, traces: list[Any], **how: Any) -> Any:
+        threads.add(threading.current_thread().name)
+        calls.append(len(traces))
+        return real(source, traces, **how)
+
+    monkeypatch.setattr(received, "ingest", seen)
+
+    async def talk() -> None:
+        async with client() as sender:
+
+            async def post(number: int) -> None:
+                content = body(number)
+                await sender.post("/v1/traces", content=content, headers=HEADERS)
+
+            with held(monkeypatch) as gate:
+                tasks = [asyncio.create_task(post(n)) for n in range(1, 9)]
+                await until(lambda: len(received._waiting) == 7)
+                gate.set()
+                await asyncio.gather(*tasks)
+            await all_back()
+
+    asyncio.run(talk())
+    assert (calls, len(threads)) == ([1, 7], 1)
