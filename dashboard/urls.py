@@ -78,6 +78,7 @@ graph_urls = [
 share_urls = [
     path("shares", shares.index, name="shares"),
     path("shares/new", share.create, name="share-create"),
+    path("shares/preview", share.preview, name="share-preview"),
     path("shares/erase", shares.erase, name="share-erase"),
     path("shares/<int:share_id>/revoke", shares.revoke, name="share-revoke"),
     path("shares/<int:share_id>/extend", shares.extend, name="share-extend"),

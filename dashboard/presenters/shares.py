@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.access.person import Person
 from dashboard.presenters import text
+from dashboard.presenters.redaction import rules_found
 from dashboard.share_models import ShareEvent, ShareLink
 from dashboard.traces.ids import trace_key
 
@@ -48,7 +49,7 @@ def share_rows(
                 "audience": link.audience,
                 "audience_text": link.get_audience_display(),
                 "created_us": _us(link.created_at),
-                "expires_us": _us(link.expires_at),
+                "expires_text": text.moment(_us(link.expires_at) or 0),
                 "opened": link.opened_count,
                 "last_opened_us": _us(link.last_opened_at),
                 "state": state,
@@ -77,7 +78,7 @@ def snapshot_facts(link: ShareLink) -> dict[str, Any]:
     """What the bar on a shared page says."""
     snapshot = link.snapshot
     rules = (snapshot.redaction or {}).get("rules", {})
-    ran = [(name, number) for name, number in rules.items() if number]
+    ran = [rule for rule in rules_found(rules) if rule["count"]]
     return {
         "captured": text.moment(_us(snapshot.captured_at) or 0),
         "until": text.moment(_us(link.expires_at) or 0),

@@ -28,6 +28,18 @@ def common_strings() -> dict[str, str]:
         "minutesAgo": _("{n} min ago"),
         "today": _("Today {time}"),
         "copied": _("Copied"),
+        "cancel": _("Cancel"),
+        "shareSnapshot": _("Create snapshot and copy link"),
+        "shareLink": _("Copy link"),
+        "shareWhole": _("The whole trace, nothing selected"),
+        "shareOnce": _("The link; it is shown only now"),
+        "shareAddress": _("The link"),
+        "shareTotal": _("{n} values. They are not stored in the snapshot."),
+        "shareSilent": _("{n} other rules ran and found nothing"),
+        "shareShown": _("{n} of {all} fields shown"),
+        "sharePutBack": _("Keep {name} after all"),
+        "shareFailed": _("The share was not made: {text}"),
+        "shareTakeOut": _("Take {name} out of the snapshot"),
         "close": _("Close"),
         "noChart": _("The chart could not be drawn. The table holds the same data."),
     }
@@ -61,6 +73,14 @@ def trace_strings() -> dict[str, str]:
     return {
         **common_strings(),
         **view_strings(),
+        "stateWindow": _("{from} to {to}"),
+        "stateSpan": _("“{name}” selected"),
+        "stateFind": _("looking for “{text}”"),
+        "stateFilter": _("some services hidden"),
+        "stateRoot": _("below one span"),
+        "stateFolds": _("some spans collapsed"),
+        "stateSpans": _("a span selected"),
+        "stateFrom": _("from {from} on"),
         "loading": _("Loading {n} spans …"),
         "failedPayload": _("The spans could not be loaded ({text}). Try again."),
         "failed": _("failed"),
@@ -143,5 +163,4 @@ def trace_strings() -> dict[str, str]:
         "percentiles": _(
             "Half take up to {p50}, 95 of 100 up to {p95}, 99 up to {p99}."
         ),
-        "shareFailed": _("The share was not made: {text}"),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
@@ -11,14 +13,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.links import save_link
 from dashboard.gate import person_of
+from dashboard.presenters.absolute import absolute
 from dashboard.share_models import SavedLink
 from dashboard.views.share import address
 
 
 @require_POST
 def create(request: HttpRequest) -> HttpResponse:
-    """The short link of the page ``path`` (below the base path)."""
-    path, title = request.POST.get("path", ""), request.POST.get("title", "")
+    """The short link of the page ``path`` (below the base path), its times absolute."""
+    title = request.POST.get("title", "")
+    path = absolute(request.POST.get("path", ""), time.time_ns() // 1_000)
     try:
         link = save_link(path, title, person_of(request))
     except ValueError as problem:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,11 +19,13 @@ from dashboard.actions.shares import (
     find_share,
     may_open,
     note_opened,
+    preview_share,
 )
 from dashboard.gate import person_of
 from dashboard.graph.slowness import unpack_known
 from dashboard.presenters import shares as presenter
 from dashboard.presenters.payload import build_payload
+from dashboard.presenters.redaction import preview_answer
 from dashboard.presenters.shown import Shown
 from dashboard.presenters.trace_views import view_urls
 from dashboard.presenters.waterfall import payload_head
@@ -34,6 +36,8 @@ from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
 from dashboard.views.trace import binary, find_answer, page_context
+
+MAX_FIELDS = 200
 
 
 def private(response: HttpResponse) -> HttpResponse:
@@ -63,10 +67,34 @@ def create(request: HttpRequest) -> HttpResponse:
             person=person_of(request),
             audience=request.POST.get("audience") or ShareLink.Audience.SIGNED_IN,
             state=request.POST.get("state", ""),
+            extra_keys=fields_of(request.POST),
         )
     except ValueError as problem:
         return _refuse(400, str(problem))
     return told_once(request, link, token)
+
+
+@require_safe
+def preview(request: HttpRequest) -> HttpResponse:
+    """What a snapshot of a trace would take out; nothing is stored.
+
+    ``field`` (repeatable) names tags that go by hand. The answer holds the values
+    themselves, as the trace's own page does.
+    """
+    try:
+        record = find_record(normalise_trace_id(request.GET.get("trace", "")))
+        page = int(request.GET.get("page") or 1)
+    except ValueError:
+        return _refuse(400, _("The request names no trace."))
+    if record is None:
+        return _refuse(404, _("This trace is not stored."))
+    found = preview_share(record, extra_keys=fields_of(request.GET), page=page)
+    return private(JsonResponse(preview_answer(found)))
+
+
+def fields_of(values: QueryDict) -> list[str]:
+    """The tags that the author takes out by hand."""
+    return [name[:500] for name in values.getlist("field") if name][:MAX_FIELDS]
 
 
 def told_once(request: HttpRequest, link: ShareLink, token: str) -> HttpResponse:
@@ -80,6 +108,7 @@ def told_once(request: HttpRequest, link: ShareLink, token: str) -> HttpResponse
                 "audience": link.audience,
                 "local_only": not settings.SPANBOARD_PUBLIC_URL,
                 "redaction": link.snapshot.redaction,
+                "title": link.snapshot.title,
             }
         )
     )

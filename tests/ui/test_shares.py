@@ -16,6 +16,7 @@ from dashboard.actions import people, shares
 from dashboard.actions.ingest import ingest
 from dashboard.actions.sources import upload_source
 from dashboard.models import TraceRecord
+from dashboard.presenters.absolute import absolute
 from dashboard.share_models import SavedLink, ShareEvent, ShareLink, Snapshot
 from tests.factories import make_trace
 
@@ -34,7 +35,14 @@ def far(settings: Any) -> None:
 def stored() -> TraceRecord:
     ingest(
         upload_source(),
-        [make_trace([{"id": "a" * 16}, {"id": "b" * 16, "parent": "a" * 16}])],
+        [
+            make_trace(
+                [
+                    {"id": "a" * 16, "tags": {"team": "blue"}},
+                    {"id": "b" * 16, "parent": "a" * 16},
+                ]
+            )
+        ],
         replace=True,
     )
     return TraceRecord.objects.get()
@@ -262,3 +270,51 @@ def test_a_short_link_leads_to_nothing_else(client: Client, path: str) -> None:
     assert answer.status_code == 400
     assert answer.json()["error"]
     assert not SavedLink.objects.exists()
+
+
+def test_the_preview_tells_what_goes_and_stores_nothing(
+    client: Client, stored: TraceRecord
+) -> None:
+    answer = client.get("/shares/preview", {"trace": stored.trace_id})
+    assert answer["Cache-Control"] == "no-store"
+    found = answer.json()
+    assert any(rule["rule"] == "by-hand" for rule in found["rules"]) is False
+    form = {"trace": stored.trace_id, "field": ["team"]}
+    found = client.get("/shares/preview", form).json()
+    assert {r["rule"]: r["count"] for r in found["rules"]}["by-hand"] == 1
+    example = next(e for e in found["examples"] if e["field"] == "team")
+    assert (example["before"]["text"], example["where"]) == ("blue", "1 span of a")
+    assert not Snapshot.objects.exists()
+    made = client.post("/shares/new", {**form, "days": "1"}).json()
+    token = made["url"].rsplit("/", 1)[1]
+    assert b"blue" not in client.get(f"/s/{token}/span/0").content
+    assert client.get("/shares/preview", {"trace": "zz"}).status_code == 400
+    assert client.get("/shares/preview", {"trace": "ab"}).status_code == 404
+    viewer, _ = account("eve", "viewer")
+    assert viewer.get("/shares/preview", form).status_code == 403
+
+
+NOW_US = 1_790_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        (
+            "/search?service=a&lookback=1h",
+            f"service=a&start={NOW_US - 3600 * 10**6}&end={NOW_US}",
+        ),
+        ("/search?service=a", f"service=a&end={NOW_US}"),
+        ("/graph", f"start={NOW_US - 1800 * 10**6}&end={NOW_US}"),
+        (
+            "/graph?level=version&lookback=1h",
+            f"level=version&start={NOW_US - 3600 * 10**6}&end={NOW_US}",
+        ),
+        ("/graph?start=1&end=2", "start=1&end=2"),
+        ("/graph?at=7&lookback=5m", "at=7&lookback=5m"),
+        ("/search?lookback=soon", "lookback=soon"),
+        ("/trace/ab?span=1&from=2", "span=1&from=2"),
+    ],
+)
+def test_a_links_times_are_absolute(path: str, wanted: str) -> None:
+    assert absolute(path, NOW_US).partition("?")[2] == wanted

@@ -14,7 +14,8 @@ import { Inline, Panel } from "./panel.js";
 import { fetchPayload } from "./payload.js";
 import { Plan, SPAN } from "./plan.js";
 import { resizable } from "./resize.js";
-import { shareDialog } from "./share.js";
+import { shareDialog } from "../sharing/dialog.js";
+import { stateWords } from "../sharing/words.js";
 import { decodeOpened, decodeRows, decodeServices, encodeCollapsed, encodeOpened, encodeServices, fromUs, readState, toUs, writeState } from "./state.js";
 import { Views } from "./views.js";
 import { TimeWindow } from "./window.js";
@@ -374,7 +375,7 @@ function wire() {
     const share = Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
     time.zoom(event.deltaY > 0 ? 1.25 : 0.8, time.from + (time.to - time.from) * share);
   }, { passive: false });
-  shareDialog();
+  shareDialog({ state: () => stateWords(page), title: `${page.querySelector("[data-title]").textContent.trim()} · ${page.dataset.id.slice(0, 8)}` });
   exportMenu(page, app, views);
 }
 

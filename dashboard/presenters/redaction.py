@@ -1,0 +1,80 @@
+"""What redaction does, in words: rules, and what a preview shows of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from dashboard.presenters import text
+
+
+def rule_words() -> dict[str, str]:
+    """Names of the rules for readers; rules of the settings keep their own."""
+    return {
+        "secret-tag": _("Secret by its key"),
+        "personal-tag": _("Personal by its key"),
+        "baggage": _("Baggage"),
+        "binary": _("Binary values"),
+        "encoded": _("Secrets in encodings"),
+        "split": _("Secrets in pieces"),
+        "sql-literal": _("SQL literals"),
+        "private-key": _("Private keys"),
+        "url-credentials": _("Passwords in URLs"),
+        "query-string": _("Query strings"),
+        "header": _("Authorization and cookies"),
+        "jwt": _("JWTs"),
+        "credentials": _("Credentials"),
+        "key": _("Keys of providers"),
+        "assigned-secret": _("Assigned secrets"),
+        "matrix-parameter": _("Matrix parameters"),
+        "ldap": _("LDAP names"),
+        "e-mail": _("E-mail addresses"),
+        "iban": _("IBANs"),
+        "card-number": _("Card numbers"),
+        "phone": _("Telephone numbers"),
+        "ip": _("IP addresses"),
+        "path-token": _("Tokens in paths"),
+        "password-hash": _("Hashes of passwords"),
+        "national-id": _("National ids"),
+        "by-hand": _("Removed by hand"),
+        "not-allowed": _("Not on the allow-list"),
+    }
+
+
+def rules_found(rules: dict[str, int]) -> list[dict[str, Any]]:
+    """All rules that ran: those that found something first, the most first."""
+    words = rule_words()
+    ordered = sorted(rules.items(), key=lambda item: (-item[1], item[0]))
+    return [
+        {"rule": name, "words": words.get(name, name), "count": number}
+        for name, number in ordered
+    ]
+
+
+def place_words(example: dict[str, Any]) -> str:
+    """Where a field was found: ``300 spans of mysql``."""
+    services = example.get("services") or []
+    names = ", ".join(service["name"] for service in services[:3])
+    if len(services) > 3:
+        names += " …"
+    spans = text.spans(example["spans"])
+    if not names:
+        return spans
+    return _("%(spans)s of %(services)s") % {"spans": spans, "services": names}
+
+
+def preview_answer(found: dict[str, Any]) -> dict[str, Any]:
+    """A preview for the dialog: the sentence, rules, and a page of examples."""
+    return {
+        "ok": True,
+        "total": found["total"],
+        "total_text": text.count(found["total"]),
+        "rules": rules_found(found["rules"]),
+        "examples": [
+            {**example, "where": place_words(example)} for example in found["examples"]
+        ],
+        "fields": found["fields"],
+        "page": found["page"],
+        "pages": found["pages"],
+    }
