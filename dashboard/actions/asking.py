@@ -12,7 +12,7 @@ import itertools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +42,9 @@ FEW = 5  # so many traces are fetched one by one, more by a search
 MAX_FAULTS = 3  # of one service in one run
 GIVE_UP = 5  # services that fail while none answers: the backend fails
 MAX_KNOWN = 50_000
+SPANS_AT_ONCE = 20_000  # of one answer, where the limit is raised
+FULL = 0.6  # of the limit: how full the parts of a dense window should be
+MORE = 10  # times the limit at most
 # Span counts as a backend told them, by source and trace: where it holds copies of
 # spans that are stored once, its number stays larger than ours.
 _told: dict[int, dict[str, int]] = {}
@@ -65,7 +68,7 @@ class Report:
 
     stored: IngestResult = field(default_factory=IngestResult)
     windows: int = 0  # done
-    split: int = 0  # windows that became two
+    split: int = 0  # how many more windows splitting made
     cut: int = 0  # windows at the floor that were cut all the same
     found: set[str] = field(default_factory=set)
     left_out: dict[str, int] = field(default_factory=dict)  # key → start µs
@@ -90,6 +93,7 @@ class Asker:
         self.source = source
         self.client = client
         self.share = share
+        self.limit = settings.SPANBOARD_PULL_LIMIT
         self.anew = anew  # also read traces whose bytes were stored before
         self.done = done  # a window of a service was had in full (or is a gap)
         self.tick = tick  # after each answer; may raise to stop
@@ -148,7 +152,7 @@ class Asker:
 
     def _ask(self, job: Job) -> Any:
         """Runs in the pool: no database here."""
-        window, limit = job.window, settings.SPANBOARD_PULL_LIMIT
+        window, limit = job.window, self.limit
         if job.ids:
             traces = []
             for trace_id in job.ids:
@@ -180,7 +184,7 @@ class Asker:
         if isinstance(answer, Found):
             self._store(answer, timed=job.timed)
         if answer is None or answer.full:
-            self._split(job)
+            self._split(job, answer)
             return
         self.report.windows += 1
         if job.service in self.gaps:
@@ -225,7 +229,7 @@ class Asker:
 
     def _store(self, answer: Found, *, timed: bool) -> None:
         """Store what this run has not stored yet; a trace comes for each service."""
-        for trace_id in answer.unchanged:
+        for trace_id, _ in answer.unchanged:
             key = trace_key(trace_id)
             self.report.stored.unchanged += key not in self.report.found
             self.report.found.add(key)
@@ -249,16 +253,38 @@ class Asker:
         if not left_out:  # else they must be read again, to be counted
             self.client.note_stored(answer)
 
-    def _split(self, job: Job) -> None:
-        halves = job.window.halves()
-        if halves is not None:
-            self.report.split += 1
-            for half in halves:
-                self.add(Job(job.service, half, job.rank, job.timed))
+    def _split(self, job: Job, answer: Any) -> None:
+        """Ask parts of a window that was cut; and more at once where traces are small.
+
+        A backend that gives the newest traces tells how dense they are: then the
+        parts are as long as an answer can be full of.
+        """
+        parts: Sequence[Window] | None = None
+        if isinstance(answer, Found):
+            starts = [start_us for _, start_us in answer.unchanged]
+            starts += [int(t.start_ns.min()) // 1_000 for t in answer.traces if len(t)]
+            self._ask_for_more(answer)
+            share = FULL * self.limit / max(len(starts), 1)
+            if starts:
+                parts = job.window.dense_parts(min(starts), max(starts), share)
+        elif answer is None:
+            self.limit = settings.SPANBOARD_PULL_LIMIT
+        parts = parts or job.window.halves()
+        if parts is not None:
+            self.report.split += len(parts) - 1
+            for part in parts:
+                self.add(Job(job.service, part, job.rank, job.timed))
             return
         self.report.cut += 1
         note_gap(self.source, job.service, job.window, Gap.Reason.CUT)
         self.done(job.service, job.window)
+
+    def _ask_for_more(self, answer: Found) -> None:
+        spans = sum(map(len, answer.traces))
+        if spans:
+            fitting = SPANS_AT_ONCE * len(answer.traces) // spans
+            most = MORE * settings.SPANBOARD_PULL_LIMIT
+            self.limit = max(settings.SPANBOARD_PULL_LIMIT, min(fitting, most))
 
     def _fault(self, job: Job, problem: SourceError) -> SourceError | None:
         """Note a service's fault; returns it when the whole backend seems to fail."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 FLOOR_US = 1_000  # windows are not split below a millisecond
 FIRST_SPAN_US = 60_000_000
+PARTS = 8  # cut off a dense window at once
 Stretch = tuple[int, int]  # start and end, µs since the epoch
 
 
@@ -23,6 +25,28 @@ class Window:
             return None
         middle = (self.start_us + self.end_us) // 2
         return Window(self.start_us, middle), Window(middle, self.end_us)
+
+    def dense_parts(
+        self, oldest_us: int, newest_us: int, share: float
+    ) -> list[Window] | None:
+        """Parts of a window of which an answer had the newest traces, earliest first.
+
+        Those traces started from ``oldest_us`` to ``newest_us``; a part is a
+        ``share`` of that long. ``None`` where the answer reaches into the earlier
+        half: then they are not only the newest, or halving does as well.
+        """
+        length_us = round((newest_us - oldest_us) * share)
+        middle = (self.start_us + self.end_us) // 2
+        if length_us <= FLOOR_US or not middle < oldest_us < newest_us <= self.end_us:
+            return None
+        edges = [self.end_us]
+        for number in range(1, PARTS + 1):
+            edge = newest_us - number * length_us
+            if edge <= self.start_us:
+                break
+            edges.append(edge)
+        edges.append(self.start_us)
+        return [Window(a, b) for b, a in itertools.pairwise(edges)][::-1]
 
 
 def growing_windows(

@@ -20,8 +20,8 @@ class Found:
     traces: list[Trace]
     problems: list[Problem]
     full: bool
-    unchanged: tuple[str, ...] = ()
-    marks: tuple[tuple[str, bytes], ...] = ()  # trace id, digest of its bytes
+    unchanged: tuple[tuple[str, int], ...] = ()  # with their starts, µs
+    marks: tuple[tuple[bytes, tuple[str, int]], ...] = ()  # digests of bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from typing import Any
 
 from benchmarks.make import jaeger_trace
+from dashboard.actions.windows import Window
 from dashboard.sources.jaeger.parse import parse_new, parse_v1
 
 
@@ -12,18 +15,22 @@ def answer(*traces: object) -> bytes:
     return json.dumps({"data": traces}).encode()
 
 
+def marks_of_first(trace: dict[str, Any]) -> tuple[str, int]:
+    return trace["traceID"], min(span["startTime"] for span in trace["spans"])
+
+
 def test_only_what_is_new_or_grown_is_read() -> None:
     first, second = jaeger_trace(9, 1), jaeger_trace(9, 2)
     found, unchanged, marks = parse_new(answer(first, second), {})
     wanted = [first["traceID"], second["traceID"]]
     assert [trace.trace_id for trace in found.traces] == wanted
-    assert ([trace_id for trace_id, _ in marks], unchanged) == (wanted, [])
-    known = {mark: trace_id for trace_id, mark in marks}
+    assert ([told[0] for _, told in marks], unchanged) == (wanted, [])
+    known = dict(marks)
     grown = dict(second, spans=[*second["spans"], *jaeger_trace(1, 3)["spans"]])
     found, unchanged, marks = parse_new(answer(first, grown), known)
-    assert unchanged == [first["traceID"]]
+    assert unchanged == [marks_of_first(first)]
     assert [len(trace) for trace in found.traces] == [10]
-    assert [trace_id for trace_id, _ in marks] == [second["traceID"]]
+    assert [told[0] for _, told in marks] == [second["traceID"]]
 
 
 def test_new_traces_are_read_as_ever() -> None:
@@ -33,3 +40,20 @@ def test_new_traces_are_read_as_ever() -> None:
     assert [t.span_ids for t in fresh.traces] == [t.span_ids for t in plain.traces]
     assert [t.details for t in fresh.traces] == [t.details for t in plain.traces]
     assert fresh.problems == plain.problems
+
+
+def test_a_dense_window_is_cut_into_parts_that_cover_it() -> None:
+    window = Window(0, 600_000_000)
+    parts = window.dense_parts(590_000_000, 592_000_000, 0.5)
+    assert parts is not None
+    assert (parts[0].start_us, parts[-1].end_us) == (0, 600_000_000)
+    for one, other in itertools.pairwise(parts):
+        assert one.end_us == other.start_us
+    assert parts[-1].start_us == 591_000_000
+    assert {part.end_us - part.start_us for part in parts[1:-1]} == {1_000_000}
+
+
+def test_without_density_there_are_no_parts() -> None:
+    window = Window(0, 600_000_000)
+    for oldest_us, newest_us in ((1, 599_000_000), (5, 5), (-5, 700_000_000)):
+        assert window.dense_parts(oldest_us, newest_us, 0.5) is None

@@ -13,7 +13,7 @@ import httpx
 
 from dashboard.sources.base import Asked, Found, Listed, Listing, TraceSource
 from dashboard.sources.http import Answer, HttpBackend, HttpSettings
-from dashboard.sources.jaeger.parse import parse_new, parse_v1
+from dashboard.sources.jaeger.parse import Told, parse_new, parse_v1
 from dashboard.sources.otlp.parse import parse_json
 from dashboard.traces.builder import Decoded
 from dashboard.traces.errors import (
@@ -37,7 +37,7 @@ class JaegerSource(TraceSource):
     ):
         self.http = HttpBackend(settings, transport)
         self.api = ""  # "v1" or "v3" once known
-        self.stored: dict[bytes, str] = {}  # digests of traces' bytes → their ids
+        self.stored: dict[bytes, Told] = {}  # by digest of a trace's bytes
         self.lock = threading.Lock()
         self.snake_case = False  # v3 before 2.19 wants query.service_name
         self.summaries: bool | None = None  # since 2.19; unknown before the first ask
@@ -112,8 +112,7 @@ class JaegerSource(TraceSource):
     def note_stored(self, found: Found) -> None:
         """Keep in mind which bytes are stored, those of the newest traces."""
         with self.lock:
-            for trace_id, mark in found.marks:
-                self.stored[mark] = trace_id
+            self.stored.update(found.marks)
             while len(self.stored) > MAX_STORED:
                 del self.stored[next(iter(self.stored))]
 

@@ -27,6 +27,7 @@ from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.ids import id_text
 from dashboard.traces.trace import Reference, Trace
 
+Told = tuple[str, int]  # a trace's id and its start in µs
 EMPTY = (b"", b"null", b"[]")
 
 
@@ -94,19 +95,19 @@ def parse_v1(body: bytes) -> Decoded:
 
 
 def parse_new(
-    body: bytes, known: Mapping[bytes, str]
-) -> tuple[Decoded, list[str], list[tuple[str, bytes]]]:
+    body: bytes, known: Mapping[bytes, Told]
+) -> tuple[Decoded, list[Told], list[tuple[bytes, Told]]]:
     """Of an answer the traces whose bytes are not known yet.
 
-    Returns them, the ids of the others (``known`` gives ids by digest), and ids and
+    Returns them, what is known of the others by the digest of their bytes, and the
     digests of those that were read.
     """
     with no_collection():
         body = without_lone_surrogates(body)
         problems: list[Problem] = []
         traces: list[Trace] = []
-        unchanged: list[str] = []
-        marks: list[tuple[str, bytes]] = []
+        unchanged: list[Told] = []
+        marks: list[tuple[bytes, Told]] = []
         scan = TagScan()
         for place, raw in enumerate(_split(body)):
             mark = b""
@@ -119,7 +120,8 @@ def parse_new(
             if trace is not None and len(trace):
                 traces.append(trace)
                 if mark:
-                    marks.append((trace.trace_id, mark))
+                    start_us = int(trace.start_ns.min()) // 1_000
+                    marks.append((mark, (trace.trace_id, start_us)))
         return Decoded(traces, problems, "jaeger"), unchanged, marks
 
 
