@@ -8,7 +8,7 @@ from dashboard.presenters.text import warning_text
 from dashboard.sources.jaeger.export import trace_object
 from dashboard.sources.jaeger.served import as_adjusted, as_received, status_error
 from dashboard.traces.collector import no_collection
-from dashboard.traces.details import encode, read_details
+from dashboard.traces.details import encode
 from dashboard.traces.trace import Kind, Trace
 
 MAX_EXACT = 2**53  # greater integers are text: many clients read doubles
@@ -36,8 +36,8 @@ def trace_json(trace: Trace, raw: bool) -> bytes:
         document = trace_object(served)
         trace_id = id_in_v1(trace.trace_id)
         document["traceID"] = trace_id
-        for row, span in enumerate(document["spans"]):
-            _complete(span, trace_id, served, row, raw)
+        for span in document["spans"]:
+            _complete(span, trace_id, raw)
         for process in document["processes"].values():
             _safe(process["tags"])
         return encode(document)
@@ -59,15 +59,13 @@ def id_in_v1(trace_id: str) -> str:
     return digits.zfill(16 if len(digits) <= 16 else 32)
 
 
-def _complete(
-    span: dict[str, Any], trace_id: str, trace: Trace, row: int, raw: bool
-) -> None:
+def _complete(span: dict[str, Any], trace_id: str, raw: bool) -> None:
     span["traceID"] = trace_id
     span["spanID"] = span["spanID"].zfill(16)
     for reference in span["references"]:
         reference["traceID"] = id_in_v1(reference["traceID"])
         reference["spanID"] = reference["spanID"].zfill(16)
-    if status_error(read_details(trace.details[row]).tags):
+    if status_error(span["tags"]):
         span["tags"].append({"key": "error", "type": "bool", "value": True})
     if not raw:
         span["tags"].sort(key=lambda tag: str(tag["key"]))

@@ -53,8 +53,13 @@ def board(sent: bytes) -> Iterator[RunningSpanboard]:
         server.stop()
 
 
-def text(tag: Any) -> tuple[str, str, str]:
-    """A tag to compare; a whole float has no point in Jaeger's JSON."""
+def text(tag: Any, coarse: bool = False) -> tuple[str, str, str]:
+    """A tag to compare; a whole float has no point in Jaeger's JSON.
+
+    v1 tells arrays and maps as text (``coarse``).
+    """
+    if coarse and tag.type in ("json", "string") and tag.value[:1] in ("[", "{"):
+        return tag.key, "string", repr(json.loads(tag.value, parse_int=float))
     value = float(tag.value) if tag.type == "float64" else tag.value
     return tag.key, tag.type, str(value)
 
@@ -66,7 +71,7 @@ def spans_of(trace: Trace, unit_ns: int) -> dict[Any, Any]:
     for row in range(len(trace)):
         details = read_details(trace.details[row])
         process = trace.processes[trace.process[row]]
-        tags = {text(t) for t in details.tags}
+        tags = {text(t, coarse) for t in details.tags}
         found[(trace.span_ids[row], trace.service_name(row))] = {
             "name": trace.operation_name(row),
             "kind": int(trace.kind[row]),
@@ -83,11 +88,11 @@ def spans_of(trace: Trace, unit_ns: int) -> dict[Any, Any]:
             "logs": [
                 (
                     log.at_ns // unit_ns,
-                    {text(t) for t in log.fields},
+                    {text(t, coarse) for t in log.fields},
                 )
                 for log in details.logs
             ],
-            "process": {text(t) for t in process.tags},
+            "process": {text(t, coarse) for t in process.tags},
         }
     return found
 

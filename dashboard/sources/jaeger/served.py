@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from dashboard.traces.details import read_details, write_details
+from dashboard.traces.details import DecodedDetails, read_details
 from dashboard.traces.facts import text_of
 from dashboard.traces.trace import (
     Flag,
@@ -129,7 +130,7 @@ def _sorted(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
 
 def _ordered(raw: bytes, warnings: list[str]) -> bytes:
     details = read_details(raw)
-    return write_details(
+    return DecodedDetails.of(
         SpanDetails(
             tags=_sorted(details.tags),
             logs=tuple(
@@ -147,10 +148,10 @@ def _order(key: str) -> tuple[bool, str]:
     return key != "event", key  # an event's name stays in front
 
 
-def status_error(tags: tuple[Tag, ...]) -> bool:
+def status_error(tags: list[dict[str, Any]]) -> bool:
     """Whether an OTLP status says that the span failed and no tag says so yet."""
     says = any(
-        tag.key == "otel.status_code" and text_of(tag.value).upper() == "ERROR"
+        tag["key"] == "otel.status_code" and text_of(tag["value"]).upper() == "ERROR"
         for tag in tags
     )
-    return says and not any(tag.key == "error" for tag in tags)
+    return says and not any(tag["key"] == "error" for tag in tags)
