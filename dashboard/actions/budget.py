@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
+from collections.abc import Iterator
 
 from django.conf import settings
 
+DECODED_TIMES = 6  # so many bytes decoded spans take for one of their body's
 LINE_TIMES = 4  # so many more requests than may be held stand in line unread
 
 
@@ -21,6 +24,29 @@ class Budget:
         self.bytes = 0
         self.most_bytes = 0  # since the start
         self.line: deque[asyncio.Future[None]] = deque()
+        self.fewer_decoded = threading.Condition()
+        self.decoded = 0
+
+    @contextlib.contextmanager
+    def decoding(self, plain_bytes: int) -> Iterator[None]:
+        """Hold what decoded spans take, once there is room for them; in a thread.
+
+        It has a limit of its own, as large as that of the bodies: who holds decoded
+        spans waits for the store only, so all come to their turn.
+        """
+        size = plain_bytes * DECODED_TIMES
+        limit = settings.SPANBOARD_OTLP_MAX_WAITING_BYTES
+        with self.fewer_decoded:
+            self.fewer_decoded.wait_for(
+                lambda: not self.decoded or self.decoded + size <= limit
+            )
+            self.decoded += size
+        try:
+            yield
+        finally:
+            with self.fewer_decoded:
+                self.decoded -= size
+                self.fewer_decoded.notify_all()
 
     def has_room(self) -> bool:
         """Whether one more request may come."""

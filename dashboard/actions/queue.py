@@ -17,7 +17,7 @@ from dashboard.actions.received import (
     store_all,
     unpack,
 )
-from dashboard.actions.spool import Record, Spool
+from dashboard.actions.spool import Record, Spool, SpoolBroken
 from dashboard.storing import fresh_connections, note_trouble
 from dashboard.traces.errors import BadTracePayload
 
@@ -38,7 +38,11 @@ def spool() -> Spool:
 
 def put(record: Record) -> None:
     """Keep an accepted body; raises ``SpoolFull`` and ``SpoolBroken``."""
-    spool().put(record)
+    try:
+        files = spool()
+    except OSError as problem:
+        raise SpoolBroken(str(problem)) from problem
+    files.put(record)
     start()
 
 
@@ -53,10 +57,10 @@ def start() -> None:
 
 def _run() -> None:
     pause_s = PAUSE_S
-    files = spool()
     while True:
-        files.wake.clear()
         try:
+            files = spool()
+            files.wake.clear()
             if drain(files):
                 pause_s = PAUSE_S
                 continue

@@ -116,7 +116,8 @@ class Spool:
     def __init__(self, folder: Path, limit: int):
         self.folder = folder
         self.bad = folder / "bad"
-        self.bad.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (folder, self.bad):  # spans are for who runs this alone
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.limit = limit
         self.wake = threading.Event()  # set when a file was added
         self._mutex = threading.Lock()

@@ -13,7 +13,7 @@ import pytest
 from tests.peers.need import until
 from tests.peers.production import Production
 from tests.peers.running import RunningSpanboard
-from tests.ui.test_pressure import HEADERS, body
+from tests.peers.spans import HEADERS, body
 
 SPANS = 7
 

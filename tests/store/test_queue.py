@@ -19,7 +19,7 @@ from dashboard.actions import spool as spooling
 from dashboard.actions.spool import Record, Spool, SpoolBroken, SpoolFull, State
 from dashboard.models import TraceRecord
 from tests.peers.running import ROOT
-from tests.ui.test_pressure import HEADERS, body
+from tests.peers.spans import HEADERS, body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -271,3 +271,21 @@ def test_the_receiver_answers_once_the_spans_are_in_the_queue(
                 assert write.called
     assert queue.drain(files) == 1
     assert stored() == [1]
+
+
+def test_a_folder_that_can_not_be_made_is_told(
+    client: Client, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "queue").write_text("a file is in the way")
+    settings.SPANBOARD_DATA_DIR, settings.SPANBOARD_QUEUE = tmp_path, True
+    queue.spool.cache_clear()
+    kind = HEADERS["Content-Type"]
+    answer = client.post("/v1/traces", body(1), content_type=kind)
+    queue.spool.cache_clear()
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert b"queue can not be written" in answer.content
+
+
+def test_the_folder_is_for_who_runs_it_alone(tmp_path: Path) -> None:
+    files = Spool(tmp_path / "data/queue", 1)
+    assert [path.stat().st_mode & 0o077 for path in (files.folder, files.bad)] == [0, 0]

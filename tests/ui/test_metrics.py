@@ -18,7 +18,7 @@ from dashboard.actions import arrivals, meters, queue
 from dashboard.actions.spool import Spool
 from dashboard.models import RollupDelta, Source, SourceMinute
 from dashboard.presenters import metrics
-from tests.ui.test_pressure import HEADERS, body
+from tests.peers.spans import HEADERS, body
 
 pytestmark = pytest.mark.django_db(transaction=True)
 US_PER_S = 1_000_000

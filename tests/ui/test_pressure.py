@@ -15,33 +15,15 @@ import pytest
 from django.core.asgi import get_asgi_application
 from django.test import override_settings
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-)
 
 from dashboard.actions import budget, received
 from dashboard.actions.budget import BUDGET
 from dashboard.models import TraceRecord
 from dashboard.views.api import pressure
 from dashboard.views.api.doors import with_bounds
+from tests.peers.spans import HEADERS, body
 
 pytestmark = pytest.mark.django_db(transaction=True)
-HEADERS = {"Content-Type": "application/x-protobuf"}
-
-
-def body(number: int, spans: int = 1, padding: int = 0) -> bytes:
-    """A trace of its own for each number, of any size."""
-    request = ExportTraceServiceRequest()
-    block = request.resource_spans.add().scope_spans.add()
-    for row in range(spans):
-        span = block.spans.add(name="x", trace_id=number.to_bytes(16, "big"))
-        span.span_id = (number * 1_000 + row).to_bytes(8, "big")
-        span.start_time_unix_nano = 1_795_600_000_000_000_000
-        span.end_time_unix_nano = 1_795_600_000_000_001_000
-        if padding:
-            tag = span.attributes.add(key="padding")
-            tag.value.string_value = random.Random(number).randbytes(padding).hex()
-    return bytes(request.SerializeToString())
 
 
 def client() -> httpx.AsyncClient:
@@ -76,7 +58,7 @@ def nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     BUDGET.most_bytes = 0
     yield
     assert (BUDGET.requests, BUDGET.bytes, BUDGET.tickets) == (0, 0, 0)
-    assert not BUDGET.line
+    assert (len(BUDGET.line), BUDGET.decoded) == (0, 0)
 
 
 async def all_back() -> None:
@@ -321,3 +303,30 @@ def test_one_connection_of_the_database_serves_all_senders(
 
     asyncio.run(talk())
     assert (calls, len(threads)) == ([1, 7], 1)
+
+
+def test_what_is_decoded_has_a_limit_and_all_come_to_their_turn() -> None:
+    most = 0
+    inside = 0
+    lock = threading.Lock()
+
+    def work(size: int) -> None:
+        nonlocal most, inside
+        with BUDGET.decoding(size):
+            with lock:
+                inside += size * budget.DECODED_TIMES
+                most = max(most, inside)
+            threading.Event().wait(0.002)
+            with lock:
+                inside -= size * budget.DECODED_TIMES
+
+    sizes = [10, 20, 30, 40, 5_000] * 8  # the last is over the limit, and goes alone
+    with override_settings(SPANBOARD_OTLP_MAX_WAITING_BYTES=600):
+        threads = [threading.Thread(target=work, args=[size]) for size in sizes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    assert most == 5_000 * budget.DECODED_TIMES  # nothing beside it
+    assert BUDGET.decoded == 0

@@ -12,7 +12,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 
 from dashboard.actions import meters, queue
-from dashboard.actions.budget import Ticket
+from dashboard.actions.budget import BUDGET, Ticket
 from dashboard.actions.received import (
     ENCODINGS,
     Batch,
@@ -24,7 +24,7 @@ from dashboard.actions.received import (
 from dashboard.actions.spool import Record, SpoolBroken, SpoolFull
 from dashboard.presenters import store_faults
 from dashboard.storing import note_trouble
-from dashboard.traces.builder import Problem
+from dashboard.traces.builder import Decoded, Problem
 from dashboard.traces.errors import BadTracePayload, PayloadTooLarge
 from dashboard.views.api.pressure import TICKET, Refusal, full, too_large
 
@@ -95,13 +95,10 @@ def _keep(
         plain = unpack(body, encoding)
         if ticket is not None and plain is not body and not ticket.grow(len(plain)):
             raise full()
-        decoded = read(plain, format)
-        del plain
-        batch = Batch(receiver, decoded.traces)
-        if batch.traces and settings.SPANBOARD_QUEUE:
-            queue.put(Record(receiver, format, encoding, body))
-        elif batch.traces:
-            store(batch)
+        with BUDGET.decoding(len(plain)):
+            decoded = read(plain, format)
+            del plain
+            refused_spans = _store(decoded, Record(receiver, format, encoding, body))
     except PayloadTooLarge as problem:
         raise Refusal(413, str(problem)) from problem
     except BadTracePayload as problem:
@@ -122,9 +119,21 @@ def _keep(
     except Exception as problem:  # a fault of our own, or no memory: nothing is kept
         log.exception("Received spans could not be kept")
         raise Refusal(503, "Spanboard made a mistake. Try again.", 5) from problem
-    rejected = batch.refused_spans + sum(p.code in UNREAD for p in decoded.problems)
+    unread = sum(problem.code in UNREAD for problem in decoded.problems)
     problems = list(decoded.problems)
-    if batch.refused_spans:
-        problems.append(Problem("not-stored", f"{batch.refused_spans} spans"))
-    spans = sum(len(trace) for trace in decoded.traces) - batch.refused_spans
-    return Taken(problems, rejected), len(decoded.traces), spans
+    if refused_spans:
+        problems.append(Problem("not-stored", f"{refused_spans} spans"))
+    spans = sum(len(trace) for trace in decoded.traces) - refused_spans
+    return Taken(problems, unread + refused_spans), len(decoded.traces), spans
+
+
+def _store(decoded: Decoded, record: Record) -> int:
+    """Into the database or the queue; returns the spans that can never be stored."""
+    if not decoded.traces:
+        return 0
+    if settings.SPANBOARD_QUEUE:
+        queue.put(record)
+        return 0
+    batch = Batch(record.receiver, decoded.traces)
+    store(batch)
+    return batch.refused_spans
