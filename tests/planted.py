@@ -141,6 +141,14 @@ IN_TAGS = [
     one("personal by its key", "user.full_name", "Plant Eightyseven"),
     one("mail in a key", "seen.mail88@planted.example", "yes", "mail88@planted"),
     one("array of texts", "emails", '["mail89@planted.example","b"]', "mail89@planted"),
+    one("list of a language", M, "{'token': ['plant93a', 'plant93b']}", "plant93a", "plant93b"),
+    one("json cut off", "body", '{"a":{"token":["plant94a","plant94', "plant94"),
+    one("binary header", "grpc.metadata", f"authorization-bin: {b64('plant95')}", b64("plant95")),
+    one("user of a command", M, "curl -u ann:plant96pw https://x.example", "plant96pw"),
+    one("quoted mail", M, 'to "ann plant97"@planted.example', "plant97"),
+    one("ipv6 with port", M, "2001:db8:1:2:3:4:98:9898:443", "98:9898"),
+    one("a sentence", M, "reset the password to plant99word now", "plant99word"),
+    one("auth key", M, "X-Auth-Key: plant100key", "plant100key"),
     one("signature", M, "X-Amz-Signature=plant90deadbeef", "plant90"),
 ]  # fmt: skip
 # Parts that are nothing alone.

@@ -169,11 +169,17 @@ class _Cleaner:
 
     def tags(self, place: str, row: int, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
         clean = self.redactor.tags(tags)
-        if self.notes is not None:
-            for old, new in zip(tags, clean, strict=True):
-                if new is not old and new != old:
-                    self.notes.add(place, row, old, new)
+        self.note(place, row, tags, clean)
         return clean
+
+    def note(
+        self, place: str, row: int, tags: tuple[Tag, ...], clean: tuple[Tag, ...]
+    ) -> None:
+        if self.notes is None:
+            return
+        for old, new in zip(tags, clean, strict=True):
+            if new is not old and new != old:
+                self.notes.add(place, row, old, new)
 
     def text(self, place: str, row: int, text: str) -> str:
         clean = self.redactor.text(text)
@@ -182,11 +188,14 @@ class _Cleaner:
         return clean
 
     def details(self, row: int, details: SpanDetails) -> SpanDetails:
+        logs = details.logs
+        fields = self.redactor.groups([log.fields for log in logs]) if logs else []
+        for log, clean in zip(logs, fields, strict=True):
+            self.note("log", row, log.fields, clean)
         return SpanDetails(
             self.tags("tag", row, details.tags),
             tuple(
-                Log(log.at_ns, self.tags("log", row, log.fields))
-                for log in details.logs
+                Log(log.at_ns, clean) for log, clean in zip(logs, fields, strict=True)
             ),
             tuple(self.text("warning", row, text) for text in details.warnings),
         )

@@ -10,7 +10,7 @@ MAX_KEY = 512  # characters of a name that are looked at
 
 _SECRET = re.compile(
     r"authorization|cookie|passw(?:or)?d|passphrase|passcode|secret|credential"
-    r"|(?:api|access|private|account|shared|signing|encryption|master)[-_. ]?key"
+    r"|(?:api|access|private|account|auth|app|shared|signing|encryption|master)[-_. ]?key"
     r"|sess(?:ion)?[-_.]?(?:id|key|token)|token(?![a-z])|csrf|xsrf|bearer"
     r"|(?:amz|hub|request|webhook|stripe|slack)[-_.]signature"
     r"|(?:auth|verification|confirmation|activation|recovery|reset|invite)[-_.]?code"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -283,12 +285,25 @@ class Redactor:
 
     def tags(self, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
         """Several tags that stand together; also what is split over them."""
+        return self.groups([tags])[0]
+
+    def groups(self, groups: Sequence[tuple[Tag, ...]]) -> list[tuple[Tag, ...]]:
+        """Groups of tags that stand together, such as logs; as ``tags``."""
+        clean = [self._group(tags) for tags in groups]
+        tags = [tag for group in groups for tag in group]
+        says = [self.key(tag.key) for tag in tags]
+        if sum(one.index >= 0 for one in says) > 1:
+            flat = [tag for group in clean for tag in group]
+            self._split(tags, says, flat)
+            rest = iter(flat)
+            return [tuple(islice(rest, len(group))) for group in groups]
+        return clean
+
+    def _group(self, tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
         clean = [self.tag(tag) for tag in tags]
         says = [self.key(tag.key) for tag in tags]
         if any(one.value_of is not None for one in says):
             self._pairs(tags, says, clean)
-        if sum(one.index >= 0 for one in says) > 1:
-            self._split(tags, says, clean)
         return tuple(clean)
 
     def _pairs(
@@ -308,9 +323,7 @@ class Redactor:
                 label = self.label("secret-tag", text)
                 clean[place] = Tag(clean[place].key, "string", label)
 
-    def _split(
-        self, tags: tuple[Tag, ...], says: list[KeyFacts], clean: list[Tag]
-    ) -> None:
+    def _split(self, tags: list[Tag], says: list[KeyFacts], clean: list[Tag]) -> None:
         """Parts of one text in numbered tags that are a secret only together."""
         groups: dict[str, list[tuple[int, int]]] = {}
         for place, one in enumerate(says):

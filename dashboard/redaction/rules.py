@@ -40,14 +40,14 @@ class Rule:
 LABEL = r"\[[a-z0-9-]{1,40} \d{1,9}\]"
 NAMES = (
     r"(?:(?:passw(?:or)?d|passphrase|passcode|secret|token|credential"
-    r"|(?:api|access|account|private|shared[-_]?access)[-_ ]?key"
+    r"|(?:api|access|account|private|auth|app|master|shared[-_]?access)[-_ ]?key"
     r"|session[-_]?id|sess(?:ion)?id|sharedaccesskey|signature)"
     r"(?:s|[-_.]?(?:part|chunk|value|key|hash|base|id|old|new)?[-_.\[]?\d{0,3}\]?)?"
     r"|(?<![a-z])(?:pass|pwd|auth|pin|otp|sid|sig|cvv|cvc|ssn|jwt))"
 )
 QUOTE = r"\\*[\"']"
 NO_SPACE = rf"(?:{LABEL}|[^\s\"'<>#])*"
-HEADER = r"(?:(?:proxy-)?authorization|(?:set-)?cookie2?)"
+HEADER = r"(?:(?:proxy-)?authorization(?:-bin)?|(?:set-)?cookie2?)"
 
 KEY_FORMATS = (
     # clouds
@@ -107,7 +107,9 @@ HASHES = (
     r"\{S?SHA\d{0,3}\}[\w+/=]{20,}",
 )
 _i = re.IGNORECASE
-_value = rf"(?:{LABEL}|(?P<q>{QUOTE}).*?(?:(?P=q)|$)|[^\s\"'&,;}}]+)"
+_value = (
+    rf"(?:{LABEL}|\[[^\]\r\n]*(?:\]|$)|(?P<q>{QUOTE}).*?(?:(?P=q)|$)|[^\s\"'&,;}}]+)"
+)
 
 RULES = (
     Rule(
@@ -159,6 +161,11 @@ RULES = (
         ),
         ("@",),
     ),
+    Rule(
+        "credentials",
+        re.compile(r"(?<![\w-])(?:-u|--user)[ =]{0,2}[^\s:\"']{1,64}:[^\s\"']+"),
+        ("-u",),
+    ),
     Rule("key", re.compile("|".join(KEY_FORMATS)), KEY_PARTS),
     Rule(
         "key",
@@ -185,6 +192,16 @@ RULES = (
         ),
         ("--", "-p", "<", "name="),
     ),
+    Rule(  # “the token is x1…”: a word with letters and digits
+        "assigned-secret",
+        re.compile(
+            rf"{NAMES}[ \t]{{1,3}}(?:(?:is|was|to)[ \t]{{1,3}})?"
+            r"(?=[A-Za-z_+/=~.-]{0,64}\d)(?=[\d+/=~.-]{0,64}[A-Za-z])[\w+/=~.-]{8,}",
+            _i,
+        ),
+        ("pass", "secret", "token", "credential", "key", "session", "pin", "otp"),
+        is_no_label,
+    ),
     Rule(
         "matrix-parameter",
         re.compile(r";[\w.-]{1,64}=[^\s;/?#\"'<>]+"),
@@ -202,7 +219,9 @@ RULES = (
     ),
     Rule(
         "e-mail",
-        re.compile(r"(?<![\w.+-])[\w.+-]{1,254}@[^\W\d_](?:[\w-]|\.(?=\w)){0,253}"),
+        re.compile(
+            r"(?:(?<![\w.+-])[\w.+-]{1,254}|\"[^\"@\r\n]{1,64}\")@[^\W\d_](?:[\w-]|\.(?=\w)){0,253}"
+        ),
         ("@",),
         is_mail,
     ),
@@ -232,6 +251,14 @@ RULES = (
         re.compile(
             r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}"
             r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4})(?:%[\w.-]{1,32})?(?![\w:])"
+        ),
+        (":",),
+        is_ip,
+    ),
+    Rule(
+        "ip",
+        re.compile(
+            r"(?<![\w:.])(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}(?=:\d{1,5}(?![\w:]))"
         ),
         (":",),
         is_ip,

@@ -52,6 +52,16 @@ def test_a_secret_split_over_tags_is_put_together() -> None:
     assert "X-Api-Key" in found
 
 
+def test_a_secret_split_over_logs_is_put_together() -> None:
+    groups = [
+        (Tag("event", "string", "chunk"), Tag("data.1", "string", "ted.example, ok")),
+        (Tag("event", "string", "chunk"), Tag("data.0", "string", "to mail@plan")),
+        (Tag("event", "string", "chunk"), Tag("n", "int64", 1)),
+    ]
+    clean = Redactor().groups(groups)
+    assert [tags[1].value for tags in clean] == ["[split 2]", "[split 1]", 1]
+
+
 def test_equal_values_have_equal_labels_however_they_are_written() -> None:
     redactor = Redactor()
     plain = redactor.text("to ann@planted.example")
