@@ -1,10 +1,11 @@
 """From a span that is sent to its row in a real Chromium, with many open pages.
 
-.venv/bin/python -m benchmarks.live [search | different | jaeger | graph | load …]
+.venv/bin/python -m benchmarks.live [search | different | jaeger | graph | load | redis …]
 
 ``search``: 1, 100 and 1,000 WebSocket clients of one search; ``different``: 100 and
 1,000 of different ones; ``jaeger``: through a real Jaeger at a poll of one second;
-``graph``: a number on the graph page; ``load``: while other traces come in. The
+``graph``: a number on the graph page; ``load``: while other traces come in;
+``redis``: the span goes to one server, the pages are at another. The
 clients but the browser run in another process and parse what they get.
 """
 
@@ -30,6 +31,7 @@ import websockets
 from tests.peers import browser as chromium
 from tests.peers.jaeger import Jaeger
 from tests.peers.need import until
+from tests.peers.production import Production
 from tests.peers.running import RunningSpanboard
 
 SAMPLES = 60
@@ -296,6 +298,36 @@ def through_jaeger(browser: Any) -> None:
         peer.stop()
 
 
+def over_redis(browser: Any, number: int) -> None:
+    """Two servers on PostgreSQL and Redis: a span goes to one, pages are at the other."""
+    stack = Production(servers=2, workers=0, beats=0)
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(
+        target=clients, args=(stack.urls[1], number - 1, False, there), daemon=True
+    )
+    try:
+        stack.start()
+        process.start()
+        assert here.recv() == "open"
+        with (
+            httpx.Client(timeout=30) as http,
+            opened(browser, f"{stack.urls[1]}/search", WATCH) as page,
+        ):
+            to = f"{stack.urls[0]}/v1/traces"
+            http.post(to, json=body("first")).raise_for_status()
+            page.wait_for_timeout(1_500)
+            sent, accepted = measure(
+                page,
+                lambda name, _: http.post(to, json=body(name)).raise_for_status(),
+                (0.4, 1.0),
+            )
+        report(f"{number} equal, other server", sent, accepted)
+    finally:
+        if process.pid:
+            process.kill()
+        stack.stop()
+
+
 def on_the_graph(browser: Any) -> None:
     """A span until the number on its node has grown."""
     board = RunningSpanboard("--no-demo")
@@ -311,10 +343,10 @@ def on_the_graph(browser: Any) -> None:
                     began = time.time()
                     post().raise_for_status()
                     answered = time.time()
-                    at = page.wait_for_function(
-                        f"window.seen_[{number}]", timeout=9_000
+                    seen = f"window.seen_[{number}]"
+                    at_ms = until(
+                        lambda seen=seen: page.evaluate(seen), "the number", 9, 0.05
                     )
-                    at_ms = at.json_value()
                     sent.append(at_ms - began * 1_000)
                     accepted.append(at_ms - answered * 1_000)
                     page.wait_for_timeout(random.uniform(500, 1_700))
@@ -325,7 +357,7 @@ def on_the_graph(browser: Any) -> None:
 
 def main() -> None:
     """Measure what is asked for, or everything."""
-    asked = sys.argv[1:] or ["search", "different", "jaeger", "graph", "load"]
+    asked = sys.argv[1:] or ["search", "different", "jaeger", "graph", "load", "redis"]
     browser = next(launched := chromium.launch())
     for what in asked:
         if what == "search":
@@ -339,6 +371,9 @@ def main() -> None:
                 with_clients(browser, 100, False, rate)
         elif what == "jaeger":
             through_jaeger(browser)
+        elif what == "redis":
+            for number in (1, 100, 1_000):
+                over_redis(browser, number)
         elif what == "graph":
             on_the_graph(browser)
         else:

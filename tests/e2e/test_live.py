@@ -195,6 +195,22 @@ def test_new_rows_wait_while_the_list_is_paused(browser: Any, spanboard: Any) ->
     page.context.close()
 
 
+@pytest.mark.browser
+def test_a_page_without_a_place_says_so_and_waits_for_one(
+    browser: Any, spanboard: Any
+) -> None:
+    board = spanboard("--no-demo", SPANBOARD_LIVE_MAX="1")
+    first = open_search(browser, board.url)
+    second = browser.new_context().new_page()
+    second.goto(f"{board.url}/search")
+    second.wait_for_selector('[data-live-badge][data-state="full"]')
+    assert "Too many pages" in second.locator("[data-lost]").inner_text()
+    first.context.close()
+    second.wait_for_selector(LIVE)
+    assert second.locator("[data-lost]").is_hidden()
+    second.context.close()
+
+
 async def messages(url: str, path: str = "/ws/search") -> Any:
     """A live connection of a program."""
     host = url.partition("://")[2]
