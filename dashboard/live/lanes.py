@@ -14,7 +14,8 @@ from dashboard.storing import fresh_connections, trouble_of
 
 log = logging.getLogger(__name__)
 MAX_PENDING = 5_000  # announced traces; with more everything is read again
-SHARE = 2  # of all time at most half goes into turns
+SHARE = 4  # of a core at most a quarter goes into a lane's turns
+SEND_S = 0.000_05  # CPU of sending a message to one page, as measured
 SLICE_S = 0.05  # what is made goes out before the rest of a long turn
 
 
@@ -22,7 +23,7 @@ class Lane:
     """Topics that change at one pace.
 
     The first change is told at once, further ones at the pace, or less often
-    when a turn takes long. Whoever joins waits for no pace. The thread is not
+    when a turn costs much CPU. Whoever joins waits for no pace. The thread is not
     that of the receivers, so that a burst of spans does not hold pages up.
     """
 
@@ -32,6 +33,7 @@ class Lane:
         self.keys: set[str] = set()
         self.everything = False
         self.sources = False
+        self.cost_s = 0.0  # CPU of the last turn
         self.wake = asyncio.Event()
         self.urgent = asyncio.Event()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"live-{name}")
@@ -71,12 +73,12 @@ class Lane:
                 await self._turn()
             except Exception:
                 log.exception("A turn of live updates failed")
-            took_s = time.monotonic() - began
-            free_at = began + max(self.pace_s, SHARE * took_s)
+            free_at = began + max(self.pace_s, SHARE * self.cost_s)
 
     async def _turn(self) -> None:
         change = Change(ChangedTraces(self.keys), self.everything, self.sources)
         self.keys, self.everything, self.sources = set(), False, False
+        self.cost_s = 0.0
         todo: deque[Topic] = deque()
         for topic in list(self.topics.values()):
             if topic.is_seen and (topic.joining or topic.concerns(change)):
@@ -85,16 +87,20 @@ class Lane:
                 topic.stale, topic.kept_reset = True, None
         loop = asyncio.get_running_loop()
         while todo:
-            for topic, told in await loop.run_in_executor(
+            made, cost_s = await loop.run_in_executor(
                 self.thread, self._make, change, todo
-            ):
+            )
+            self.cost_s += cost_s
+            for topic, told in made:
+                self.cost_s += SEND_S * len(topic.members)
                 _tell(topic, told)
 
     def _make(
         self, change: Change, todo: deque[Topic]
-    ) -> list[tuple[Topic, Told | None]]:
-        """Messages of some topics; a topic that fails has ``None``."""
+    ) -> tuple[list[tuple[Topic, Told | None]], float]:
+        """Messages of some topics (``None``: it failed), and their CPU seconds."""
         fresh_connections()
+        cost_s = -time.thread_time()
         made: list[tuple[Topic, Told | None]] = []
         ends_at = time.monotonic() + SLICE_S
         while todo and (not made or time.monotonic() < ends_at):
@@ -107,7 +113,7 @@ class Lane:
                 else:
                     log.warning("Live pages wait for the database: %s", problem)
                 made.append((topic, None))
-        return made
+        return made, cost_s + time.thread_time()
 
 
 def _tell(topic: Topic, told: Told | None) -> None:

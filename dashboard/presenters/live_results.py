@@ -26,6 +26,7 @@ from dashboard.reads.traces import (
 from dashboard.traces.query import TraceQuery
 
 RECOUNT_S = 5.0
+MAX_COUNTED = 10_000  # traces that are remembered as counted
 COUNTING_SHARE = 10  # of all time at most a tenth goes into counting again
 RANKS = {
     "newest": ("start_us", -1),
@@ -114,6 +115,8 @@ class LiveSearch:
 
     def _count(self, records: list[TraceRecord], removed: int) -> int:
         """Add what came since the last count; returns how many that are."""
+        if len(self.counted) > MAX_COUNTED:  # what came before counts no more
+            self.counted, self.counted_at = set(), time.time()
         new = 0
         for record in records:
             key = record.trace_key
