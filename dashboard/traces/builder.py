@@ -80,6 +80,11 @@ class KnownProcess:
         self.facts = list(texts.items())
 
 
+def storable(name: str) -> str:
+    """A name without zero bytes, which PostgreSQL keeps in no text."""
+    return name.replace("\0", "\ufffd") if "\0" in name else name
+
+
 class TraceBuilder:
     """Collects the spans of one trace and makes columns of them."""
 
@@ -321,8 +326,8 @@ class TraceBuilder:
             kind=kind,
             flags=flags,
             process=process,
-            services=list(self.services),
-            operations=list(self.operations),
+            services=list(map(storable, self.services)),
+            operations=list(map(storable, self.operations)),
             processes=self.processes,
             details=details,
             facts=self.facts.columns(count, process, self.process_facts),

@@ -325,3 +325,17 @@ def test_an_envoy_on_this_machine_needs_no_token_and_a_stranger_behind_it_does(
         assert post(other) == 401
     with override_settings(SPANBOARD_RECEIVE_FROM=read_networks(["10.0.0.0/8"])):
         assert post(own) == 401
+
+
+def test_a_zero_byte_in_a_name_is_replaced(client: Client) -> None:
+    """PostgreSQL would refuse the whole trace for it."""
+    body = protobuf(b"12345678").replace(b"\x01x", b"\x01\0")
+    assert otlp(client, body).content == b""
+    record = TraceRecord.objects.get()
+    assert record.root_operation == "\ufffd"
+    assert "u0000" not in json.dumps(record.summary)
+    spans = [{**zipkin_spans()[0], "name": "a\0b"}]
+    spans[0]["localEndpoint"] = endpoint("\0", 1)
+    assert send(client, json.dumps(spans).encode()).status_code == 202
+    record = TraceRecord.objects.get(source__kind="zipkin")
+    assert (record.root_service, record.root_operation) == ("\ufffd", "a\ufffdb")
