@@ -26,6 +26,7 @@ def result_row(record: TraceRecord) -> dict[str, Any]:
     colour = slots(summary.get("services") or {})
     return {
         "key": record.trace_key,
+        "number": record.pk,
         "url": reverse("dashboard:trace", args=[record.trace_id]),
         "trace_id": record.trace_id,
         "short_id": short_id(record.trace_id),

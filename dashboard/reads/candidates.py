@@ -17,7 +17,7 @@ from dashboard.models import TraceRecord, TraceTerm
 
 COUNTED = 10_000  # beyond, a count says "more than"
 SAMPLED = 2_000  # entries of which a count is made where they are more than that
-GATHERED = 4_000  # so many entries are sorted rather than walked
+GATHERED = 2_500  # so many entries are sorted rather than walked
 LOOKED_AT = 20_000  # entries of an index that one piece of a walk passes
 RECORDS = f'"{TraceRecord._meta.db_table}"'
 TERMS = f'"{TraceTerm._meta.db_table}"'

@@ -28,9 +28,11 @@ from dashboard.traces.query import TraceQuery
 from dashboard.traces.terms import OVERFLOW, term, term_of_tag
 from dashboard.traces.trace import Trace
 
-CHECKED_AT_ONCE = 50
+CHECKED_AT_ONCE = 100  # candidates of one walk, of which
+LOADED_AT_ONCE = 25  # are loaded together
 CHECKED = 2_000  # traces whose spans one search looks at, at most
-CHECKED_S = 0.05  # and for so long
+CHECKED_S = 0.05  # and for so long,
+CHECKED_LEAST = 150  # but so many on a slow machine too
 CHECKED_FOR_COUNT = 200  # so few are all looked at, for an exact count
 MAX_KEPT = 4
 MAX_ASKED = 500
@@ -226,7 +228,8 @@ def _checked(walk: Walk, query: TraceQuery, counted: int | None) -> FoundTraces:
                 found.after = chosen[-1]
                 break
         position, ended = piece.after, piece.after is None
-        spent = len(seen) >= CHECKED or time.perf_counter() > until
+        late = time.perf_counter() > until and len(seen) >= CHECKED_LEAST
+        spent = late or len(seen) >= CHECKED
         if spent and not ended and not every and found.after is None:
             found.after = chosen[-1] if len(chosen) == query.limit else position
     found.checked = len(seen)
@@ -247,13 +250,15 @@ def _matching(
 ) -> Iterator[Place]:
     """Those whose spans match; ``seen`` are the records looked at."""
     records = TraceRecord.objects.defer("contribution", "summary")
-    full = records.in_bulk([pk for _, pk in places])
-    for place in places:
-        record = full.get(place[1])
-        if record is not None and record.pk not in seen:
-            seen.add(record.pk)
-            if matches(record, query):
-                yield place
+    for first in range(0, len(places), LOADED_AT_ONCE):
+        part = places[first : first + LOADED_AT_ONCE]
+        full = records.in_bulk([pk for _, pk in part])
+        for place in part:
+            record = full.get(place[1])
+            if record is not None and record.pk not in seen:
+                seen.add(record.pk)
+                if matches(record, query):
+                    yield place
 
 
 def count(query: TraceQuery) -> tuple[int, Bound]:

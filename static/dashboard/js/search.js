@@ -33,6 +33,7 @@ function fill(made, row) {
   made.dataset.duration = row.duration_us;
   made.dataset.spans = row.span_count;
   made.dataset.errors = row.error_count;
+  made.dataset.number = row.number;
   const time = made.querySelector("time");
   time.dataset.us = row.start_us;
   time.textContent = when(row.start_us);
@@ -75,8 +76,21 @@ function insert(row) {
   fill(made, row);
   if (fresh) made.classList.add("fresh");
   put(made);
-  while (list.children.length > limit) list.lastElementChild.remove();
+  if (list.children.length > limit) {
+    while (list.children.length > limit) list.lastElementChild.remove();
+    leadOn();
+  }
   document.querySelector("[data-empty]")?.remove();
+}
+
+/** The next page begins after the last row shown, also when live rows pushed others off. */
+function leadOn() {
+  const next = document.querySelector("[data-next]");
+  const { dataset } = list.lastElementChild;
+  const address = new URL(location.href);
+  address.searchParams.set("after", `${dataset[sortKey]}.${dataset.number}`);
+  next.href = address.href;
+  next.closest("[data-pages]").hidden = false;
 }
 
 /** Put a row where its order wants it; one that is there stays, and keeps the focus. */
