@@ -39,6 +39,7 @@ from dashboard.traces.errors import BadAnswer, SourceError, Throttled
 log = logging.getLogger(__name__)
 OLD_WORK_S = 5.0  # what is old gets so long in one pull, or as long as what is fresh
 KEEP_EVERY_S = 2.0
+RENEW_EVERY_S = 0.5
 CLOCK_TOLERANCE_S = 10.0
 CLOCK_LIMIT_S = 2 * 86_400.0  # a clock further off is not believed
 BEHIND_OVERLAP_US = 2_000_000
@@ -119,7 +120,7 @@ class Pull:
             name: joined(parts) for name, parts in source.open_windows.items()
         }
         self.must: dict[str, list[Stretch]] = {}
-        self.kept_at = time.monotonic()
+        self.kept_at = self.renewed_at = time.monotonic()
         self.sweep_from_us = source.sweep_from_us
         self.sweep_since = source.sweep_since
 
@@ -229,8 +230,11 @@ class Pull:
         self.must[service] = left
 
     def _tick(self) -> None:
-        self.claim.renew()
-        if time.monotonic() - self.kept_at > KEEP_EVERY_S:
+        now = time.monotonic()
+        if now - self.renewed_at > RENEW_EVERY_S:
+            self.renewed_at = now
+            self.claim.renew()
+        if now - self.kept_at > KEEP_EVERY_S:
             self._keep()
 
     def _keep(self) -> None:
@@ -296,9 +300,11 @@ class Pull:
             watched=is_watched(),
             behind=behind,
         )
-        # A period, not a pause between: an answer a second means one a second.
+        # A period, not a pause between, and a tick earlier than that: whether a
+        # source is due is only looked at once a tick.
         took_s = 0.0 if pace.reason == SLOW else time.monotonic() - began
-        wait_s = max(0.0, 0.9 * pace.pause_s - took_s)
+        wait_s = pace.pause_s - 0.5 * settings.SPANBOARD_POLL_SECONDS - took_s
+        wait_s = max(0.0, wait_s)
         return {
             "pace": pace.reason,
             "pause_s": pace.pause_s,

@@ -24,7 +24,7 @@ CLOCK_TOLD_S = 10.0
 
 def source_rows() -> list[dict[str, Any]]:
     """All sources with their state in words."""
-    sources = list(Source.objects.order_by("pk"))
+    sources = list(Source.objects.defer("cursors").order_by("pk"))
     came = arrivals(source.pk for source in sources)
     fills = fill_rows()
     return [_row(source, came[source.pk], fills[source.pk]) for source in sources]
