@@ -74,9 +74,9 @@ def parse_protobuf(body: bytes) -> Decoded:
 
 def _plain(span: Any) -> dict[str, Any]:
     plain: dict[str, Any] = {
-        "traceId": span.trace_id.hex(),
-        "id": span.id.hex(),
-        "parentId": span.parent_id.hex() or None,
+        "traceId": _id(span.trace_id, 8, 16),
+        "id": _id(span.id, 8),
+        "parentId": _id(span.parent_id, 8) or None,
         "name": span.name,
         "kind": KIND.get(span.kind),
         "timestamp": span.timestamp or None,
@@ -99,6 +99,10 @@ def _plain(span: Any) -> dict[str, Any]:
             "port": endpoint.port,
         }
     return plain
+
+
+def _id(raw: bytes, *sizes: int) -> str:
+    return raw.hex() if len(raw) in sizes and any(raw) else ""
 
 
 def _address(raw: bytes, size: int) -> str:
