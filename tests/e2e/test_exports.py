@@ -148,8 +148,8 @@ def test_the_chosen_span_opens_raw(page: Any, board: Any) -> None:
 def test_a_share_has_the_views_and_the_exports(page: Any, board: Any) -> None:
     opened(page, board, SMALL)
     page.get_by_role("button", name="Share", exact=True).click()
-    page.get_by_role("button", name="Make the link").click()
-    page.wait_for_selector("[data-share-copy]:visible")
+    page.get_by_role("button", name="Create snapshot and copy link").click()
+    page.wait_for_selector("[data-share-result]:not([hidden])")
     link = page.locator("[data-share-url]").input_value()
     for view in ("flame", "statistics", "table", "graph", "logs"):
         page.goto(f"{link}?view={view}")

@@ -105,7 +105,7 @@ def test_traces_of_a_real_jaeger_reach_the_screen_and_a_link_outlives_it(
 
     # A share opens in another browser after Jaeger is gone.
     page.get_by_role("button", name="Share", exact=True).click()
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create snapshot and copy link").click()
     page.wait_for_selector("[data-share-result]:not([hidden])")
     url = page.locator("[data-share-url]").input_value()
     before = page.locator(".span-row:visible .operation").all_inner_texts()

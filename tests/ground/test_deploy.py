@@ -12,6 +12,8 @@ import yaml
 from django.conf import settings
 from django.urls import resolve
 
+from dashboard.access.person import Right
+from dashboard.access.rights import right_of
 from tests.peers import deployed
 from tests.peers.deployed import DEPLOY, deploycheck
 from tests.peers.running import ROOT
@@ -193,6 +195,12 @@ def test_probes_and_scrapes_ask_for_addresses_that_exist() -> None:
         "readiness": "/readyz",
         "liveness": "/healthz",
     }
+    deployment = next(
+        m for m in deployed.manifests() if m["metadata"]["name"] == "spanboard-web"
+    )
+    told = deployment["spec"]["template"]["metadata"]["annotations"]
+    assert resolve(told["prometheus.io/path"]).url_name == "metrics"
+    assert told["prometheus.io/port"] == str(web["ports"][0]["containerPort"])
     for probe in probes.values():
-        assert resolve(probe["path"])
+        assert right_of(resolve(probe["path"]).url_name) is Right.OPEN
         assert {"name": "Host", "value": "localhost"} in probe["httpHeaders"]
