@@ -14,7 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery
-from celery.beat import Scheduler, Service
+from celery.beat import Service
+
+from dashboard.beat import SteadyScheduler
 
 log = logging.getLogger(__name__)
 
@@ -94,5 +96,5 @@ class EmbeddedCelery:
         self.worker.start()
 
     def _beat(self) -> None:
-        self.beat = Service(self.app, scheduler_cls=Scheduler)
+        self.beat = Service(self.app, scheduler_cls=SteadyScheduler)
         self.beat.start(embedded_process=False)

@@ -85,7 +85,7 @@ def _database(url: str) -> dict[str, object]:
             "CONN_MAX_AGE": None,
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
+                "timeout": env_float("SPANBOARD_SQLITE_WAIT_SECONDS", 20.0, 0.1),
                 "init_command": (
                     "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;"
                     "PRAGMA cache_size=-65536;PRAGMA temp_store=MEMORY;"
@@ -299,6 +299,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "dashboard.beat:SteadyScheduler"
 CELERY_BEAT_SCHEDULE = {
     "poll-sources": {
         "task": "dashboard.tasks.poll_sources",

@@ -55,10 +55,11 @@ def _broker() -> str:
     if not settings.SPANBOARD_BROKER_URL:
         return "embedded"
     from celery import current_app
+    from kombu.exceptions import KombuError
 
     with current_app.connection_for_write(connect_timeout=BROKER_S) as broker:
         try:
             broker.ensure_connection(max_retries=1, timeout=BROKER_S)
-        except (*broker.connection_errors, OSError) as problem:
+        except (KombuError, OSError) as problem:
             return f"does not answer ({type(problem).__name__})"
     return "ok"

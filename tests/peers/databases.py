@@ -6,8 +6,10 @@ import glob
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from tests.peers.need import free_port, need, until
 
@@ -50,11 +52,7 @@ class PostgreSQL:
                     break
                 if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
                     parent.chmod(parent.stat().st_mode | 0o011)
-        run = {
-            "user": self.user,
-            "cwd": str(self.folder),
-            "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"},
-        }
+        run = self._run()
         subprocess.run(
             [
                 str(self.initdb),
@@ -69,8 +67,14 @@ class PostgreSQL:
             ],
             check=True,
             capture_output=True,
-            **run,  # type: ignore[call-overload]  # options of two shapes
+            **run,
         )
+        self.launch()
+
+    def launch(self) -> None:
+        """Start the server over the cluster that is there."""
+        data = self.folder / "data"
+        run = self._run()
         self.process = subprocess.Popen(
             [
                 str(self.server),
@@ -87,9 +91,22 @@ class PostgreSQL:
             ],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            **run,  # type: ignore[call-overload]  # options of two shapes
+            **run,
         )
         until(self.answers, "PostgreSQL's start", 30)
+
+    def _run(self) -> dict[str, Any]:
+        return {
+            "user": self.user,
+            "cwd": str(self.folder),
+            "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"},
+        }
+
+    def crash(self) -> None:
+        """End it at once, without a checkpoint; it recovers at its next start."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(20)
 
     def answers(self) -> bool:
         """Whether it takes connections."""
@@ -120,7 +137,7 @@ class Redis:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it, empty, and wait until it answers; also again."""
         self.process = subprocess.Popen(
             [
                 str(self.binary),

@@ -92,7 +92,7 @@ class Production:
         self.workers = [
             Part(f"worker{n}", self._worker(n), self) for n in range(workers)
         ]
-        self.beats = [Part(f"beat{n}", self._beat(n), self) for n in range(beats)]
+        self.beats = [Part(f"beat{n}", self._beat(), self) for n in range(beats)]
 
     @property
     def parts(self) -> list[Part]:
@@ -109,9 +109,9 @@ class Production:
         options = ["-Q", QUEUES, "--concurrency", "2", "-n", f"w{number}@%h"]
         return ["celery", "-A", "webapp", "worker", *options]
 
-    def _beat(self, number: int) -> list[str]:
-        schedule = str(self.folder / f"beat{number}")
-        return ["celery", "-A", "webapp", "beat", "--schedule", schedule]
+    @staticmethod
+    def _beat() -> list[str]:
+        return ["celery", "-A", "webapp", "beat"]
 
     def start(self) -> None:
         """Start everything and wait until the servers are ready."""
@@ -153,7 +153,7 @@ class Production:
         import psycopg
 
         with psycopg.connect(self.database.url, autocommit=True) as connection:
-            found = connection.execute(statement, values)  # type: ignore[call-overload]  # any text
+            found = connection.execute(statement, values or None)  # type: ignore[call-overload]  # any text
             return list(found.fetchall()) if found.description else []
 
     def spans(self) -> int:
