@@ -27,6 +27,7 @@ from tests.peers.production import Production, ready
 from tests.peers.pushing import chain, key_of, post, request_of, trace_of
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.jaeger]
+MODES = ("500", "429", "html", "truncated", "half", "slow")
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +166,7 @@ def test_overlapping_pieces_of_the_same_traces_through_two_servers(
     assert stack.verify()["differences"] == []
 
 
-@pytest.mark.parametrize("mode", ["500", "429", "html", "truncated", "half", "slow"])
+@pytest.mark.parametrize("mode", MODES)
 def test_answers_that_are_slow_cut_off_or_refused(
     mode: str, stack: Production, backend: Jaeger, proxy: BadProxy
 ) -> None:
@@ -173,7 +174,7 @@ def test_answers_that_are_slow_cut_off_or_refused(
     proxy.resume.clear()
     proxy.mode = mode
     try:
-        send(backend.otlp, 30, seed=hash(mode, spread_s=5) % 1000)
+        send(backend.otlp, 30, seed=20 + MODES.index(mode), spread_s=5)
         until(lambda: proxy.failed[mode] > before, f"an answer of mode {mode}", 60)
         said = "SELECT last_error FROM dashboard_source WHERE name = 'Jaeger'"
         until(lambda: stack.sql(said)[0][0], "the fault on the source's page", 30)
