@@ -104,6 +104,7 @@ class Asker:
         self.seen: dict[str, int] = {}
         self.failed: Counter[str] = Counter()
         self.buried: set[str] = set()
+        self.listed: dict[str, int] = {}  # span counts of traces that are wanted
         self.gaps = set(
             Gap.objects.filter(source=source).values_list("service", flat=True)
         )
@@ -183,6 +184,7 @@ class Asker:
                 return
         if isinstance(answer, Found):
             self._store(answer, timed=job.timed)
+            self._remember(answer.traces)
         if answer is None or answer.full:
             self._split(job, answer)
             return
@@ -220,12 +222,22 @@ class Asker:
             known = max(held.get(key, 0), self.seen.get(key, 0))
             if key in held and told.get(key) == listed.span_count:
                 continue
-            told[key] = listed.span_count
+            if self.listed.get(key) == listed.span_count:
+                continue  # for another window, which stays open if that fails
             if key not in stones and known < listed.span_count:
                 wanted.append(listed)
+                self.listed[key] = listed.span_count
+        return wanted
+
+    def _remember(self, traces: list[Trace]) -> None:
+        """What a backend told of traces counts once they are stored, not before."""
+        told = _told.setdefault(self.source.pk, {})
+        for trace in traces:
+            key = trace_key(trace.trace_id)
+            if key in self.listed:
+                told[key] = self.listed[key]
         while len(told) > MAX_KNOWN:
             del told[next(iter(told))]
-        return wanted
 
     def _store(self, answer: Found, *, timed: bool) -> None:
         """Store what this run has not stored yet; a trace comes for each service."""

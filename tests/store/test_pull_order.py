@@ -24,11 +24,13 @@ from dashboard.models import Gap, Source, TraceRecord, Watch
 from dashboard.sources.http import HttpSettings
 from dashboard.sources.jaeger.client import JaegerSource
 from dashboard.sources.jaeger.export import trace_object
+from dashboard.traces.moments import parse_moment
 from dashboard.traces.trace import Trace
 from tests.factories import START_US, make_trace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MINUTE_US = 60_000_000
+LIMITS = ("Min", "Max")
 
 
 def one(number: int, service: str, ago_us: int, now_us: int = 0) -> Trace:
@@ -82,7 +84,10 @@ class Backend:
                     "spanCount": len(t),
                     "minStartTimeUnixNano": str(int(t.start_ns.min())),
                 }
-                for t in self._found(given["query.serviceName"], 0, 2**62)
+                for t in self._found(
+                    given["query.serviceName"],
+                    *(parse_moment(given[f"query.startTime{w}"]) for w in LIMITS),
+                )
             ]
             return httpx.Response(200, json={"summaries": rows})
         if path.startswith("/api/v3/"):
@@ -398,6 +403,41 @@ def test_summaries_tell_what_is_new_or_grown_and_only_that_is_fetched(serve) -> 
     assert backend.fetched == [f"{4:032x}"]
     assert backend.asked == []
     assert TraceRecord.objects.get(trace_id=f"{4:032x}").span_count == 2
+
+
+def test_growth_that_could_not_be_fetched_is_fetched_later(serve) -> None:
+    traces = [one(n + 1, "a", 1_000_000) for n in range(20)]
+    backend = serve(traces)
+    backend.summaries = True
+    mine = source()
+    pull.pull_source(mine.pk)
+    spans = [
+        {"id": "01", "service": "a", "kind": "server", "start": 29_000_000},
+        {"id": "02", "service": "a", "parent": "01", "start": 29_000_000},
+    ]
+    backend.traces[3] = make_trace(spans, f"{4:032x}")
+    broken = httpx.Response(500, text="not now")
+    backend.fault = lambda r: broken if r.url.path.startswith("/api/traces/") else None
+    pull.pull_source(mine.pk)
+    backend.fault = lambda r: None
+    Source.objects.update(next_try_at=None)
+    pull.pull_source(mine.pk)
+    assert TraceRecord.objects.get(trace_id=f"{4:032x}").span_count == 2
+
+
+def test_a_trace_that_counts_more_there_is_not_fetched_again_and_again(serve) -> None:
+    """Copies of a span are stored once; the backend counts them all."""
+    spans = [{"id": "01", "service": "a", "start": 29_000_000}] * 2
+    backend = serve([make_trace(spans, f"{1:032x}")])
+    backend.summaries = True
+    mine = source()
+    pull.pull_source(mine.pk)
+    assert TraceRecord.objects.get().span_count == 1
+    backend.asked.clear()
+    pull.pull_source(mine.pk)
+    assert (backend.asked, backend.fetched) == ([], [f"{1:032x}"])
+    pull.pull_source(mine.pk)
+    assert backend.fetched == [f"{1:032x}"]
 
 
 def test_what_could_not_be_had_is_told_by_service_and_time(serve) -> None:
