@@ -13,6 +13,8 @@ from dashboard.analysis.compare import MAX_DEPTH, Side, compare
 from dashboard.analysis.pairs import pair_spans
 from dashboard.analysis.repeats import find_repeats
 from dashboard.analysis.statistics import nearest_rank, statistics_by
+from dashboard.doctor.findings import Finding
+from dashboard.doctor.judge import judge
 from dashboard.graph.build import edges_of
 from dashboard.graph.calls import senders_of
 from dashboard.graph.contribution import Contribution, contribution
@@ -58,7 +60,30 @@ def analysis_document(
         }
         for key, values in sorted(durations.items())
     }
-    return {"error": None, "traces": documents, "edges": edges, "red": red}
+    return {
+        "error": None,
+        "traces": documents,
+        "edges": edges,
+        "red": red,
+        "findings": [_finding(found) for found in judge(adjusted).findings],
+    }
+
+
+def _finding(found: Finding) -> dict[str, Any]:
+    """A finding of the doctor; the file is taken as complete."""
+    return {
+        "rule": found.rule,
+        "service": found.service,
+        "version": found.version,
+        "certainty": found.certainty,
+        "variant": found.variant,
+        "traces": found.traces,
+        "count": found.count,
+        "total": found.total,
+        "pairs": [list(pair) for pair in found.pairs],
+        "pods": found.pods,
+        "targets": found.targets,
+    }
 
 
 def diff_document(a: list[Trace], b: list[Trace]) -> dict[str, Any]:

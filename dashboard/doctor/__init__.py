@@ -1,0 +1,1 @@
+"""Finds who loses the trace context, from spans alone; knows neither Django nor pages."""

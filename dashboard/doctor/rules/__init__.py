@@ -1,0 +1,1 @@
+"""The rules, one a file; each takes the mesh and gives findings."""
