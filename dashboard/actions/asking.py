@@ -23,7 +23,13 @@ from django.utils import timezone
 
 from dashboard.actions.choice import is_kept
 from dashboard.actions.ingest import IngestResult, ingest
-from dashboard.actions.windows import Window
+from dashboard.actions.windows import (
+    FIRST_SPAN_US,
+    Stretch,
+    Window,
+    even_windows,
+    growing_windows,
+)
 from dashboard.models import Gap, Source, Tombstone, TraceRecord
 from dashboard.sources.base import Asked, Found, Listed, Listing, TraceSource
 from dashboard.traces.errors import (
@@ -44,10 +50,14 @@ GIVE_UP = 5  # services that fail while none answers: the backend fails
 MAX_KNOWN = 50_000
 SPANS_AT_ONCE = 20_000  # of one answer, where the limit is raised
 FULL = 0.6  # of the limit: how full the parts of a dense window should be
+AT_ONCE = 32  # windows of a known length
 MORE = 10  # times the limit at most
 # Span counts as a backend told them, by source and trace: where it holds copies of
 # spans that are stored once, its number stays larger than ours.
 _told: dict[int, dict[str, int]] = {}
+# What was learnt of a dense source: traces to ask for, and lengths of windows in µs.
+_limits: dict[int, int] = {}
+_lengths: dict[tuple[int, str], int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,8 @@ class Asker:
         self.source = source
         self.client = client
         self.share = share
-        self.limit = settings.SPANBOARD_PULL_LIMIT
+        learnt = _limits.get(source.pk, 0)
+        self.limit = max(learnt, settings.SPANBOARD_PULL_LIMIT)
         self.anew = anew  # also read traces whose bytes were stored before
         self.done = done  # a window of a service was had in full (or is a gap)
         self.tick = tick  # after each answer; may raise to stop
@@ -189,6 +200,7 @@ class Asker:
             self._split(job, answer)
             return
         self.report.windows += 1
+        self._had(job, answer)
         if job.service in self.gaps:
             inside = {"start_us__gte": job.window.start_us}
             inside["end_us__lte"] = job.window.end_us
@@ -279,8 +291,13 @@ class Asker:
             share = FULL * self.limit / max(len(starts), 1)
             if starts:
                 parts = job.window.dense_parts(min(starts), max(starts), share)
+            if parts is not None and len(parts) > 1:
+                length_us = parts[-2].end_us - parts[-2].start_us
+                _lengths[self.source.pk, job.service] = length_us
         elif answer is None:
             self.limit = settings.SPANBOARD_PULL_LIMIT
+            _limits.pop(self.source.pk, None)
+            _lengths.pop((self.source.pk, job.service), None)
         parts = parts or job.window.halves()
         if parts is not None:
             self.report.split += len(parts) - 1
@@ -291,12 +308,24 @@ class Asker:
         note_gap(self.source, job.service, job.window, Gap.Reason.CUT)
         self.done(job.service, job.window)
 
+    def _had(self, job: Job, answer: Any) -> None:
+        """Take longer windows again where answers are far from full."""
+        place = self.source.pk, job.service
+        if place not in _lengths or not isinstance(answer, Found):
+            return
+        if len(answer.traces) + len(answer.unchanged) < self.limit // 4:
+            _lengths[place] *= 2
+            if _lengths[place] > FIRST_SPAN_US:
+                del _lengths[place]
+                _limits.pop(self.source.pk, None)
+
     def _ask_for_more(self, answer: Found) -> None:
         spans = sum(map(len, answer.traces))
         if spans:
             fitting = SPANS_AT_ONCE * len(answer.traces) // spans
             most = MORE * settings.SPANBOARD_PULL_LIMIT
             self.limit = max(settings.SPANBOARD_PULL_LIMIT, min(fitting, most))
+            _limits[self.source.pk] = self.limit
 
     def _fault(self, job: Job, problem: SourceError) -> SourceError | None:
         """Note a service's fault; returns it when the whole backend seems to fail."""
@@ -310,6 +339,21 @@ class Asker:
         )
         nothing = not self.report.windows and not self.report.split
         return problem if nothing and len(self.failed) >= GIVE_UP else None
+
+
+def pieces(source_id: int, service: str, stretch: Stretch) -> list[Window]:
+    """A stretch in windows that an answer can hold, newest first.
+
+    Without it each run would look anew for their length, and a slow backend would
+    never come beyond that.
+    """
+    length_us = _lengths.get((source_id, service))
+    if length_us is None:
+        return growing_windows(*stretch)
+    start_us, end_us = stretch
+    middle_us = max(start_us, end_us - AT_ONCE * length_us)
+    dense = even_windows(middle_us, end_us, length_us)
+    return [*dense, *growing_windows(start_us, middle_us)]
 
 
 def _again(job: Job, ids: tuple[str, ...]) -> Job:

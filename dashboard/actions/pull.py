@@ -10,7 +10,15 @@ from django.conf import settings
 from django.db.models import F, Q
 from django.utils import timezone
 
-from dashboard.actions.asking import FRESH, OLD, Asker, Job, Report, note_gap
+from dashboard.actions.asking import (
+    FRESH,
+    OLD,
+    Asker,
+    Job,
+    Report,
+    note_gap,
+    pieces,
+)
 from dashboard.actions.choice import chosen_services, kept_share
 from dashboard.actions.ingest import IngestResult
 from dashboard.actions.locks import Claim, ClaimLost, free_at
@@ -222,7 +230,7 @@ class Pull:
         for number, window in enumerate(windows):
             asker.add(Job(service, window, OLD if number else FRESH, timed))
         for stretch in old:
-            for window in growing_windows(*stretch):
+            for window in pieces(self.source.pk, service, stretch):
                 asker.add(Job(service, window, OLD, timed))
 
     def _done(self, service: str, window: Window) -> None:

@@ -6,8 +6,11 @@ import itertools
 import json
 from typing import Any
 
+import pytest
+
 from benchmarks.make import jaeger_trace
-from dashboard.actions.windows import Window
+from dashboard.actions import asking
+from dashboard.actions.windows import Window, joined
 from dashboard.sources.jaeger.parse import parse_new, parse_v1
 
 
@@ -57,3 +60,15 @@ def test_without_density_there_are_no_parts() -> None:
     window = Window(0, 600_000_000)
     for oldest_us, newest_us in ((1, 599_000_000), (5, 5), (-5, 700_000_000)):
         assert window.dense_parts(oldest_us, newest_us, 0.5) is None
+
+
+def test_what_was_learnt_of_a_dense_source_is_asked_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "_lengths", {(1, "reviews"): 1_000_000})
+    stretch = (0, 600_000_000)
+    windows = asking.pieces(1, "reviews", stretch)
+    assert windows[0] == Window(599_000_000, 600_000_000)
+    assert joined((w.start_us, w.end_us) for w in windows) == [stretch]
+    assert len(windows) == asking.AT_ONCE + 1
+    assert asking.pieces(1, "ratings", stretch) == [Window(*stretch)]

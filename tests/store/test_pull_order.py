@@ -444,7 +444,7 @@ def test_what_could_not_be_had_is_told_by_service_and_time(serve) -> None:
     now = time.time_ns() // 1_000
     backend = serve([one(n + 1, "a", 5_000_000, now) for n in range(30)])
     mine = source()
-    with override_settings(SPANBOARD_PULL_LIMIT=10):
+    with override_settings(SPANBOARD_PULL_LIMIT=2):
         pull.pull_source(mine.pk)
         pull.pull_source(mine.pk)  # the same gap is not counted again
     gaps = list(Gap.objects.filter(source=mine))
