@@ -18,7 +18,7 @@ from dashboard.live.events import TRACES, publish
 from dashboard.models import Tombstone, TraceRecord, TraceTerm
 
 log = logging.getLogger(__name__)
-AT_ONCE = 200  # a transaction, of some 100 ms
+AT_ONCE = 100  # a transaction, of some 100 ms
 PAUSE_S = 0.02
 DAY = timedelta(days=1)
 
