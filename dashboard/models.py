@@ -169,6 +169,8 @@ class Watch(models.Model):
         return str(self.seen_at)
 
 
+# Not ``settled=False``: SQLite reads "NOT settled" through the whole table.
+GROWING = models.Q(settled__in=[False])
 SEARCHED = ("listed", "source", "max_span_us")
 
 

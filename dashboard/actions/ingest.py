@@ -25,6 +25,7 @@ from dashboard.analysis.summary import summarise
 from dashboard.graph.contribution import Contribution
 from dashboard.live.events import TRACES, publish
 from dashboard.models import (
+    GROWING,
     RollupDelta,
     Source,
     Tombstone,
@@ -338,7 +339,7 @@ def settle_traces() -> int:
         # Not those that are being written: waiting for them could be a deadlock.
         free = TraceRecord.objects.select_for_update(skip_locked=True)
         rows = list(
-            free.filter(settled=False, last_span_at__lt=before).values_list(
+            free.filter(GROWING, last_span_at__lt=before).values_list(
                 "pk", "trace_key"
             )[:2000]
         )

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from dashboard.actions import meters, queue
 from dashboard.actions.budget import BUDGET
-from dashboard.models import RollupDelta, Source, TraceRecord
+from dashboard.models import GROWING, RollupDelta, Source, TraceRecord
 from dashboard.reads.sources import Arrivals, arrivals
 
 KEPT_S = 10.0  # so that no scraper makes the database count at each request
@@ -92,7 +92,7 @@ def forget() -> None:
 
 
 def _store() -> Iterator[Metric]:
-    growing = TraceRecord.objects.filter(settled=False).count()
+    growing = TraceRecord.objects.filter(GROWING).count()
     for name, text, value in (
         ("growing_traces", "Stored traces that still grow", growing),
         (

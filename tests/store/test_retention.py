@@ -12,11 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dashboard.actions import retention
-from dashboard.actions.ingest import ingest
+from dashboard.actions.ingest import ingest, settle_traces
 from dashboard.actions.retention import enforce_retention
 from dashboard.actions.shares import create_snapshot_share
 from dashboard.actions.verify import verify
-from dashboard.models import Tombstone, TraceRecord, TraceTerm
+from dashboard.models import GROWING, Tombstone, TraceRecord, TraceTerm
 from dashboard.reads.traces import find_traces
 from dashboard.share_models import ShareLink, Snapshot
 from dashboard.traces.query import TraceQuery
@@ -125,3 +125,15 @@ def test_what_is_shared_stays(stored: list[int], settings: Any) -> None:
     assert left() == []
     assert Snapshot.objects.values_list("columns", "details").get() == before
     assert ShareLink.objects.get() == link
+
+
+def test_growing_traces_are_found_by_their_index() -> None:
+    """Asked every two seconds, whatever the number of stored traces."""
+    growing = TraceRecord.objects.filter(GROWING, last_span_at__lt=timezone.now())
+    plan = growing.values_list("pk").explain()
+    assert connection.vendor != "sqlite" or "trace_growing (settled=?" in plan
+    with CaptureQueriesContext(connection) as asked:
+        settle_traces()
+    assert not [
+        q for q in asked.captured_queries if "NOT" in q["sql"].split("LIMIT")[0]
+    ]
