@@ -330,3 +330,25 @@ def test_what_is_decoded_has_a_limit_and_all_come_to_their_turn() -> None:
     assert not any(thread.is_alive() for thread in threads)
     assert most == 5_000 * budget.DECODED_TIMES  # nothing beside it
     assert BUDGET.decoded == 0
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_strangers_body_is_not_even_read() -> None:
+    async def receive() -> Any:
+        raise AssertionError("the body was asked for")
+
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/traces",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+        "client": ("203.0.113.9", 4000),
+    }
+    await with_bounds(None)(scope, receive, send)
+    assert sent[0]["status"] == 401
+    assert b"token add" in sent[1]["body"]

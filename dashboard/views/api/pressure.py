@@ -9,9 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpResponse
 
+from dashboard.access.asking import at_once, look_up
+from dashboard.access.person import Right
+from dashboard.access.sockets import asked_by
 from dashboard.actions import meters
 from dashboard.actions.budget import BUDGET, Ticket
 from dashboard.live.events import use_loop
@@ -20,6 +25,10 @@ BODY_WITHIN_S = 60
 PATIENCE_S = 2.0  # exporters give up an attempt after some ten
 RETRY_AFTER_S = (1, 3)
 TICKET = "spanboard.ticket"
+NO_RIGHT = (
+    "This needs a token in the header 'Authorization: Bearer ...'. Make one with: "
+    "./spanboard token add NAME --ingest"
+)
 FULL = "Too many requests wait to be stored. Send it again later."
 
 
@@ -78,6 +87,7 @@ def bounded(application: Any, doors: dict[str, Door]) -> Any:
         ticket = Ticket()
         try:
             try:
+                await _ask_for_right(scope)
                 body = await _admit(headers, receive, ticket)
             except _Gone:
                 return
@@ -94,6 +104,21 @@ def bounded(application: Any, doors: dict[str, Door]) -> Any:
             ticket.release()
 
     return outer
+
+
+async def _ask_for_right(scope: Any) -> None:
+    """Refuse strangers before a byte of their bodies is held."""
+    asked = asked_by(scope)
+    person = at_once(asked, Right.INGEST)
+    if person is None:
+        try:
+            person = await sync_to_async(look_up, thread_sensitive=False)(
+                asked, lambda: None
+            )
+        except DatabaseError:
+            return  # the gate behind this says what is wrong with the store
+    if not person.may(Right.INGEST):
+        raise Refusal(403 if person.kind in ("user", "token") else 401, NO_RIGHT)
 
 
 async def _admit(
