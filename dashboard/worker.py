@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery.worker.consumer import Consumer
+
+log = logging.getLogger(__name__)
 
 
 class SteadyConsumer(Consumer):
@@ -19,3 +22,11 @@ class SteadyConsumer(Consumer):
         super().__init__(*args, **kwargs)
         errors: tuple[type[BaseException], ...] = self.conninfo.connection_errors
         self.connection_errors = (*errors, AttributeError)
+
+    def on_connection_error_after_connected(self, exc: BaseException) -> None:
+        """Connect again, also where the lost connection can not be closed in order."""
+        try:
+            super().on_connection_error_after_connected(exc)
+        except AttributeError as problem:
+            log.warning("The lost connection was not closed in order: %s", problem)
+            self.connection = None

@@ -306,3 +306,39 @@ def test_a_trace_of_100_000_spans_does_not_starve_small_ones(
     found = verify(board)
     assert found["differences"] == []
     assert found["traces"] == 61
+
+
+@pytest.mark.jaeger
+def test_ten_thousand_services(jaeger: Any, spanboard: Any) -> None:
+    template = json.dumps(trace_of(1, 1)["resourceSpans"][0])
+    for first in range(0, 10_000, 2_500):
+        parts = []
+        for number in range(first, first + 2_500):
+            part = json.loads(template)
+            name = part["resource"]["attributes"][0]["value"]
+            name["stringValue"] = f"service-{number:05d}"
+            span = part["scopeSpans"][0]["spans"][0]
+            # Chains of ten services, so that there are edges.
+            span["traceId"] = f"{number // 10 + 1:032x}"
+            span["spanId"] = f"{number + 1:016x}"
+            if number % 10:
+                span["parentSpanId"] = f"{number:016x}"
+            span["kind"] = 2
+            parts.append(part)
+        body = {"resourceSpans": parts}
+        assert httpx.post(jaeger.otlp, json=body, timeout=60).status_code == 200
+    board = spanboard("--jaeger", jaeger.url)
+    until(lambda: sum(stored(board).values()) == 10_000, "all 10,000 spans", 280, 0.5)
+    assert len(stored(board)) == 1_000
+    with httpx.Client(base_url=board.url, timeout=60) as client:
+        for path in ("/search", "/sources", "/graph?lookback=1h"):
+            page = client.get(path)
+            assert page.status_code == 200, path
+            assert len(page.content) < 3_000_000, path
+        graph = client.get("/graph.json?lookback=1h")
+        assert graph.status_code == 200
+        assert len(graph.json()["nodes"]) <= 300  # grouped
+        names = client.get("/api/services").json()["data"]
+        assert len(names) == 10_000
+    assert verify(board)["differences"] == []
+    assert "Traceback" not in board.text()

@@ -307,3 +307,16 @@ def test_many_requests_leave_no_connections_behind(stack: Production) -> None:
         "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
     )
     until(lambda: int(stack.sql(count)[0][0]) < 60, "few connections", 20)
+
+
+def test_no_part_met_a_fault_of_ours(stack: Production) -> None:
+    """The last of this file: what all the parts said during all the faults."""
+    dead = {
+        part.name: part.text()[-3000:]
+        for part in stack.parts
+        if part.process is None or part.process.poll() is not None
+    }
+    assert not dead, "\n".join(dead.values())
+    told = stack.text()
+    for name in ("IntegrityError", "DeadlockDetected", "Changed", "KeyError"):
+        assert name not in told, told[max(0, told.find(name) - 3000) :][:4000]
