@@ -34,7 +34,7 @@ from dashboard.traces.terms import MAX_TERMS, rows_of_terms, term
 from dashboard.traces.trace import Flag, Int64, Trace
 
 MAX_SPANS = 300
-MAX_PLANS = 4_000
+MAX_PLANS = 1_500  # some 20 KB each
 LONGEST_NS = 2**44  # sums of a batch must fit
 # Facts that neither calls nor terms look at, with a value of its own on each span.
 UNREAD = {

@@ -21,7 +21,7 @@ from dashboard.traces.trace import Tag
 
 # What one attribute comes to: JSON for the details, and slot, rank and text of a fact.
 Read = tuple[bytes, tuple[int, int, str] | None]
-MAX_KNOWN = 50_000  # spellings kept
+MAX_KNOWN = 20_000  # spellings kept
 MAX_VALUES = 2_000  # values of one key, after which they are taken for unique
 BYTES, STRING, INT32, FIXED64 = (
     FieldDescriptorProto.TYPE_BYTES,
