@@ -23,6 +23,7 @@ class Snapshot(models.Model):
     source_kind = models.CharField(max_length=20)
     captured_at = models.DateTimeField()
     captured_by = models.CharField(max_length=150, blank=True)
+    imported_at = models.DateTimeField(null=True)  # taken in from another's file
     complete = models.BooleanField(default=True)
     summary = models.JSONField()
     columns = models.BinaryField()

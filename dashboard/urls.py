@@ -6,6 +6,7 @@ from django.urls import path
 
 from dashboard.views import (
     account,
+    carry,
     events,
     health,
     links,
@@ -80,6 +81,7 @@ share_urls = [
     path("shares/new", share.create, name="share-create"),
     path("shares/preview", share.preview, name="share-preview"),
     path("shares/erase", shares.erase, name="share-erase"),
+    path("shares/import", carry.take_in, name="share-import"),
     path("shares/<int:share_id>/revoke", shares.revoke, name="share-revoke"),
     path("shares/<int:share_id>/extend", shares.extend, name="share-extend"),
     path("shares/<int:share_id>/delete", shares.delete, name="share-delete"),
@@ -93,7 +95,7 @@ share_urls = [
     path("s/<str:token>/span/<int:row>/more", span.share_more, name="share-more"),
     path("s/<str:token>/span/<int:row>/value", span.share_value, name="share-value"),
     path("s/<str:token>/find", share.share_find, name="share-find"),
-    path("s/<str:token>/download", trace_exports.share_download, name="share-download"),
+    path("s/<str:token>/download", carry.download, name="share-download"),
     path(
         "s/<str:token>/span/<int:row>/raw",
         trace_exports.share_raw_span,

@@ -28,7 +28,7 @@ _NAMES: dict[Right, str] = {
     """,
     Right.SHARE: """
         upload shares share-create share-revoke share-extend share-delete
-        share-renew share-preview link-create
+        share-renew share-preview share-import link-create
     """,
     Right.MANAGE: """
         source-switch source-remove share-erase source-choice back-fill

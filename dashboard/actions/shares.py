@@ -75,9 +75,7 @@ def create_snapshot_share(
     check_link(days, audience)
     policy = site_policy()
     clean, report, state = redact_shared(_whole(record), policy, extra_keys, state)
-    analysis = analyse(clean)
-    path = analysis.critical
-    summary = summarise(clean, analysis)
+    fields = contents(clean, known or {})
     with transaction.atomic():
         snapshot = Snapshot.objects.create(
             trace_id=record.trace_id,
@@ -85,20 +83,8 @@ def create_snapshot_share(
             source_kind=record.source.kind,
             captured_at=timezone.now(),
             captured_by=person.name,
-            title=f"{summary.root_service} {summary.root_operation}".strip()[:300],
             complete=record.settled and not record.orphan_count,
-            summary=msgspec.to_builtins(summary),
-            columns=codec.encode_columns(
-                clean,
-                {
-                    "self_ns": analysis.self_ns,
-                    "critical_row": path.row,
-                    "critical_start_ns": path.start_ns,
-                    "critical_end_ns": path.end_ns,
-                    **(known or {}),
-                },
-            ),
-            details=codec.encode_details(clean),
+            **fields,
             redaction=report,
         )
         link, token = add_link(
@@ -111,6 +97,28 @@ def create_snapshot_share(
         )
         record_event(ShareEvent.What.CREATED, link, person)
     return link, token
+
+
+def contents(clean: Trace, known: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The fields of a snapshot that hold a redacted trace, analysed anew."""
+    analysis = analyse(clean)
+    path = analysis.critical
+    summary = summarise(clean, analysis)
+    return {
+        "title": f"{summary.root_service} {summary.root_operation}".strip()[:300],
+        "summary": msgspec.to_builtins(summary),
+        "columns": codec.encode_columns(
+            clean,
+            {
+                "self_ns": analysis.self_ns,
+                "critical_row": path.row,
+                "critical_start_ns": path.start_ns,
+                "critical_end_ns": path.end_ns,
+                **known,
+            },
+        ),
+        "details": codec.encode_details(clean),
+    }
 
 
 def check_link(days: int, audience: str) -> None:

@@ -54,6 +54,9 @@ def share_rows(
                 "last_opened_us": _us(link.last_opened_at),
                 "state": state,
                 "state_text": words,
+                "imported_us": _us(link.snapshot.imported_at),
+                "source": link.snapshot.source_name,
+                "captured_us": _us(link.snapshot.captured_at),
             }
         )
     return rows
@@ -88,7 +91,12 @@ def snapshot_facts(link: ShareLink) -> dict[str, Any]:
         "rules": ran,
         "note": link.note,
         "by": snapshot.captured_by,
+        "imported": _moment(snapshot.imported_at),
     }
+
+
+def _moment(at: Any) -> str:
+    return text.moment(_us(at) or 0) if at else ""
 
 
 def _us(at: Any) -> int | None:

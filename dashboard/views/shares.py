@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -30,6 +31,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "events": presenter.event_rows() if everybody else [],
         "everybody": everybody,
         "trace": trace,
+        "anyone": settings.SPANBOARD_SHARE_ANYONE,
         "nav": "shares",
     }
     return render(request, "dashboard/shares.html", context)
