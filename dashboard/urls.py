@@ -11,6 +11,7 @@ from dashboard.views import (
     health,
     links,
     metrics,
+    picture,
     search,
     share,
     shares,
@@ -110,6 +111,18 @@ share_urls = [
     path("s/<str:token>/graph", trace_views.share_graph, name="share-graph"),
     path("s/<str:token>/logs", trace_views.share_logs, name="share-logs"),
     path("s/<str:token>/spans.csv", trace_views.share_spans_file, name="share-csv"),
+    path(
+        "s/<str:token>/picture.svg",
+        picture.share_picture,
+        {"kind": "svg"},
+        name="share-svg",
+    ),
+    path(
+        "s/<str:token>/picture.png",
+        picture.share_picture,
+        {"kind": "png"},
+        name="share-png",
+    ),
     path("s/<str:token>/events", events.share_events, name="share-events"),
 ]
 account_urls = [
