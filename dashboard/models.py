@@ -8,10 +8,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.access.models import AccessToken, User
+from dashboard.doctor_models import Diagnosis, DoctorState
 from dashboard.share_models import SavedLink, ShareEvent, ShareLink, Snapshot
 
 # Django finds an application's models here.
-__all__ = ["AccessToken", "SavedLink", "ShareEvent", "ShareLink", "Snapshot", "User"]
+__all__ = [
+    "AccessToken",
+    "Diagnosis",
+    "DoctorState",
+    "SavedLink",
+    "ShareEvent",
+    "ShareLink",
+    "Snapshot",
+    "User",
+]
 
 
 class Source(models.Model):

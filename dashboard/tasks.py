@@ -18,6 +18,7 @@ from django.db import Error, connection
 from dashboard.actions import (
     arrivals,
     backfill,
+    doctor,
     ingest,
     meters,
     pull,
@@ -86,8 +87,16 @@ def back_fill(fill_id: int) -> None:
 @shared_task
 @patient
 def settle_traces() -> None:
-    """Mark traces that no longer grow."""
-    ingest.settle_traces()
+    """Mark traces that no longer grow, and have them judged."""
+    if ingest.settle_traces():
+        judge_traces.apply_async(expires=PULL_WAITS_S)
+
+
+@shared_task
+@patient
+def judge_traces() -> None:
+    """Find who loses the context in traces that no longer grow."""
+    doctor.check_sources()
 
 
 @shared_task

@@ -238,6 +238,9 @@ SPANBOARD_SKEW_MAX_SECONDS = env_float("SPANBOARD_SKEW_MAX_SECONDS", 60.0)
 SPANBOARD_LINK_PATTERNS = env_parsed("SPANBOARD_LINK_PATTERNS", read_patterns, "[", "{")
 SPANBOARD_REPEAT_LEAST = env_int("SPANBOARD_REPEAT_LEAST", 5)
 
+# The doctor: who loses the trace context
+SPANBOARD_DOCTOR_MINUTES = env_int("SPANBOARD_DOCTOR_MINUTES", 15, 1)
+
 # What may come in
 SPANBOARD_UPLOAD_MAX_BYTES = env_int("SPANBOARD_UPLOAD_MAX_BYTES", 128 * 2**20, 1024)
 SPANBOARD_OTLP_MAX_BYTES = env_int("SPANBOARD_OTLP_MAX_BYTES", 16 * 2**20, 1024)
@@ -296,6 +299,7 @@ CELERY_TASK_ROUTES = {
     "dashboard.tasks.enforce_retention": {"queue": "maintenance"},
     "dashboard.tasks.expire_shares": {"queue": "maintenance"},
     "dashboard.tasks.tally_sources": {"queue": "maintenance"},
+    "dashboard.tasks.judge_traces": {"queue": "maintenance"},
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
@@ -312,6 +316,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "dashboard.tasks.settle_traces",
         "schedule": 2.0,
         "options": {"expires": 10.0},
+    },
+    "judge-traces": {
+        "task": "dashboard.tasks.judge_traces",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
     },
     "fold-rollups": {
         "task": "dashboard.tasks.fold_rollups",

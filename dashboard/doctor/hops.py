@@ -8,6 +8,7 @@ looked through, so that a hop's parent is the nearest hop above it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 
 from dashboard.analysis.envoy import read_cluster, read_host
@@ -56,10 +57,46 @@ class Hop:
 def hops_of(traces: Iterable[Trace]) -> list[Hop]:
     """The hops of adjusted traces, numbered over all of them."""
     held = list(traces)
-    behind = _sidecar_names(held)
+    behind = merged_names(map(sidecar_names, held))
+    return joined(trace_hops(trace, behind) for trace in held)
+
+
+Names = dict[str, set[str]]
+
+
+def sidecar_names(trace: Trace) -> Names:
+    """Of applications behind sidecars: the application's name → the sidecars'."""
+    names: Names = {}
+    if "canonical_service" not in trace.facts or "component" not in trace.facts:
+        return names
+    proxy = trace.rows_where("component", lambda text: text == "proxy")
+    for row in proxy.nonzero()[0].tolist():
+        plain = trace.fact("canonical_service", row)
+        if plain and not trace.fact("node_id", row).startswith("router~"):
+            names.setdefault(plain, set()).add(trace.service_name(row))
+    return names
+
+
+def merged_names(found: Iterable[Names]) -> dict[str, str]:
+    """Names over all traces; one name of two workloads says nothing."""
+    names: Names = {}
+    for one in found:
+        for plain, full in one.items():
+            names.setdefault(plain, set()).update(full)
+    return {plain: next(iter(full)) for plain, full in names.items() if len(full) == 1}
+
+
+def joined(parts: Iterable[list[Hop]]) -> list[Hop]:
+    """Hops of several traces as one list; the parts stay as they are."""
     found: list[Hop] = []
-    for trace in held:
-        _add(trace, behind, found)
+    for part in parts:
+        base = len(found)
+        for hop in part:
+            own = copy(hop)
+            own.children, own.answered = [], False
+            if own.parent >= 0:
+                own.parent += base
+            found.append(own)
     for number, hop in enumerate(found):
         if hop.parent >= 0:
             above = found[hop.parent]
@@ -69,21 +106,9 @@ def hops_of(traces: Iterable[Trace]) -> list[Hop]:
     return found
 
 
-def _sidecar_names(traces: list[Trace]) -> dict[str, str]:
-    """Of applications behind sidecars: the application's name → the sidecars'."""
-    names: dict[str, set[str]] = {}
-    for trace in traces:
-        if "canonical_service" not in trace.facts or "component" not in trace.facts:
-            continue
-        proxy = trace.rows_where("component", lambda text: text == "proxy")
-        for row in proxy.nonzero()[0].tolist():
-            plain = trace.fact("canonical_service", row)
-            if plain and not trace.fact("node_id", row).startswith("router~"):
-                names.setdefault(plain, set()).add(trace.service_name(row))
-    return {plain: next(iter(full)) for plain, full in names.items() if len(full) == 1}
-
-
-def _add(trace: Trace, behind: dict[str, str], found: list[Hop]) -> None:
+def trace_hops(trace: Trace, behind: dict[str, str]) -> list[Hop]:
+    """The hops of one adjusted trace, numbered from 0; children are not set yet."""
+    found: list[Hop] = []
     proxied = set(behind.values())
     parent = trace.parent.tolist()
     nearest = [-1] * len(trace)  # the hop at or above each row
@@ -98,6 +123,7 @@ def _add(trace: Trace, behind: dict[str, str], found: list[Hop]) -> None:
         hop.orphan = bool(trace.flags[row] & Flag.ORPHAN)
         nearest[row] = len(found)
         found.append(hop)
+    return found
 
 
 def _hop(
