@@ -12,6 +12,7 @@ from dashboard.access.person import NOBODY
 from dashboard.presenters import store_faults
 from dashboard.presenters.sources import failing
 from dashboard.presenters.strings import common_strings
+from dashboard.reads.diagnoses import open_count
 from dashboard.storing import present_trouble, trouble_of
 
 
@@ -22,8 +23,10 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     told = {"common": common_strings(), "base_path": base, "person": person}
     if request.path_info.startswith("/s/") or not person.may_view:
         return {**told, "failing": []}
+    accused = 0
     try:
         sources = failing()
+        accused = open_count()
     except DatabaseError as problem:
         if trouble_of(problem) is None:
             raise
@@ -32,6 +35,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         **told,
         "failing": sources,
+        "accused": accused,
         "store_title": store_faults.title(trouble[0]) if trouble else "",
         "store_text": store_faults.sentence(trouble[0]) if trouble else "",
         "store_details": trouble[1] if trouble else "",

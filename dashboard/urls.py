@@ -7,6 +7,7 @@ from django.urls import path
 from dashboard.views import (
     account,
     carry,
+    doctor,
     events,
     health,
     links,
@@ -17,6 +18,7 @@ from dashboard.views import (
     shares,
     sources,
     span,
+    stitched,
     topology,
     trace,
     trace_exports,
@@ -125,6 +127,37 @@ share_urls = [
     ),
     path("s/<str:token>/events", events.share_events, name="share-events"),
 ]
+doctor_urls = [
+    path("doctor", doctor.index, name="doctor"),
+    path("doctor.json", doctor.data, name="doctor-data"),
+    path("doctor/<int:finding_id>/judge", doctor.judge, name="doctor-judge"),
+    path("stitched/<str:trace_ids>", stitched.show, name="stitched"),
+    path("stitched/<str:trace_ids>/payload", stitched.payload, name="stitched-payload"),
+    path("stitched/<str:trace_ids>/span/<int:row>", stitched.one, name="stitched-span"),
+    path(
+        "stitched/<str:trace_ids>/span/<int:row>/more",
+        stitched.more,
+        name="stitched-more",
+    ),
+    path(
+        "stitched/<str:trace_ids>/span/<int:row>/value",
+        stitched.value,
+        name="stitched-value",
+    ),
+    path("stitched/<str:trace_ids>/find", stitched.find, name="stitched-find"),
+    path("stitched/<str:trace_ids>/events", stitched.log_times, name="stitched-events"),
+    path(
+        "stitched/<str:trace_ids>/statistics",
+        stitched.statistics,
+        name="stitched-statistics",
+    ),
+    path("stitched/<str:trace_ids>/rows", stitched.rows, name="stitched-rows"),
+    path("stitched/<str:trace_ids>/graph", stitched.graph, name="stitched-graph"),
+    path("stitched/<str:trace_ids>/logs", stitched.logs, name="stitched-logs"),
+    path(
+        "stitched/<str:trace_ids>/spans.csv", stitched.spans_file, name="stitched-csv"
+    ),
+]
 account_urls = [
     path("sign-in", account.sign_in, name="sign-in"),
     path("sign-out", account.sign_out, name="sign-out"),
@@ -175,6 +208,7 @@ urlpatterns = (
     + trace_urls
     + graph_urls
     + share_urls
+    + doctor_urls
     + account_urls
     + source_urls
     + jaeger_urls

@@ -16,7 +16,7 @@ _NAMES: dict[Right, str] = {
         v1-services v1-service-operations v1-operations v1-traces v1-trace
         v3-services v3-operations v3-traces v3-trace v3-trace-summaries
         api-dependencies trace-document trace-download trace-raw trace-csv
-        trace-payload graph-data graph-dot graph-graphml graph-mermaid metrics
+        trace-payload graph-data graph-dot graph-graphml graph-mermaid metrics doctor-data
     """,
     Right.VIEW: """
         home search search-ask lookup account link-open
@@ -24,10 +24,13 @@ _NAMES: dict[Right, str] = {
         trace-statistics trace-rows trace-graph trace-logs
         graph graph-questions graph-band graph-diff graph-overlay graph-paths
         graph-span graph-edge graph-node dependencies deep-dependencies
-        sources
+        sources doctor
+        stitched stitched-payload stitched-span stitched-more stitched-value
+        stitched-find stitched-events stitched-statistics stitched-rows stitched-graph
+        stitched-logs stitched-csv
     """,
     Right.SHARE: """
-        upload shares share-create share-revoke share-extend share-delete
+        upload doctor-judge shares share-create share-revoke share-extend share-delete
         share-renew share-preview share-import link-create
     """,
     Right.MANAGE: """

@@ -30,6 +30,7 @@ from dashboard.graph.names import GROUP
 from dashboard.graph.options import MINUTE_US, GraphOptions
 from dashboard.graph.tables import Table, step_of
 from dashboard.presenters.colors import slots
+from dashboard.presenters.doctor import mark_accused
 from dashboard.presenters.topology_overlay import overlay_data
 from dashboard.presenters.topology_parts import (
     edge_data,
@@ -214,6 +215,7 @@ def view_data(view: View) -> dict[str, Any]:
         for caller, callee in sorted(shown.edges)
     ]
     mark_found(view, nodes, edges)
+    mark_accused(nodes, options.source)
     return {
         "level": options.level,
         "nodes": nodes,

@@ -35,7 +35,7 @@ def view_names() -> list[tuple[str, str]]:
 
 
 def view_urls(kind: str, key: str) -> dict[str, str]:
-    """What the views ask of the server; ``kind`` is "trace" or "share"."""
+    """What the views ask of the server; ``kind`` is "trace", "share" or "stitched"."""
     names = ("statistics", "rows", "graph", "logs", "csv", "find")
     urls = {name: reverse(f"dashboard:{kind}-{name}", args=[key]) for name in names}
     if kind == "trace":

@@ -22,7 +22,7 @@ MAX_TIMES = 200  # of one span
 def trace_events(request: HttpRequest, trace_id: str) -> HttpResponse:
     """Log times of some frames of a stored trace."""
     record = record_or_404(trace_id)
-    return _answer(request, shown_of(record).trace, bytes(record.details))
+    return times_answer(request, shown_of(record).trace, bytes(record.details))
 
 
 @require_safe
@@ -30,10 +30,10 @@ def share_events(request: HttpRequest, token: str) -> HttpResponse:
     """Log times of some frames of a snapshot."""
     link = link_or_404(request, token)
     trace = shown_of_share(link).trace
-    return private(_answer(request, trace, bytes(link.snapshot.details)))
+    return private(times_answer(request, trace, bytes(link.snapshot.details)))
 
 
-def _answer(request: HttpRequest, trace: Trace, details: bytes) -> HttpResponse:
+def times_answer(request: HttpRequest, trace: Trace, details: bytes) -> HttpResponse:
     """``frames``: numbers of 256 rows each; times as in the payload, by row."""
     words = request.GET.get("frames", "").split(",")
     if len(words) > MAX_FRAMES or not all(

@@ -29,22 +29,27 @@ from dashboard.views.trace import grown_text, record_or_404, shown_of
 Answer = Callable[[Opened], dict[str, Any]]
 
 
+def details_answer(opened: Opened) -> dict[str, Any]:
+    """Details of a row, with links to other stored traces."""
+    return _details(opened, stored_ids)
+
+
 @require_safe
 def span(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
     """Details of one row; ``v`` is the version that the page shows."""
-    return _stored(request, trace_id, row, partial(_details, stored=stored_ids))
+    return _stored(request, trace_id, row, details_answer)
 
 
 @require_safe
 def more(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
     """A further page of the tags, process tags, logs or fields of one log."""
-    return _stored(request, trace_id, row, _more(request))
+    return _stored(request, trace_id, row, more_answer(request))
 
 
 @require_safe
 def value(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
     """One whole value, a million characters an answer."""
-    return _stored(request, trace_id, row, _value(request))
+    return _stored(request, trace_id, row, value_answer(request))
 
 
 @require_safe
@@ -56,13 +61,13 @@ def share_span(request: HttpRequest, token: str, row: int) -> HttpResponse:
 @require_safe
 def share_more(request: HttpRequest, token: str, row: int) -> HttpResponse:
     """``more`` of a snapshot."""
-    return _shared(request, token, row, _more(request))
+    return _shared(request, token, row, more_answer(request))
 
 
 @require_safe
 def share_value(request: HttpRequest, token: str, row: int) -> HttpResponse:
     """``value`` of a snapshot."""
-    return _shared(request, token, row, _value(request))
+    return _shared(request, token, row, value_answer(request))
 
 
 def _details(opened: Opened, stored: Stored | None) -> dict[str, Any]:
@@ -83,12 +88,12 @@ def _trace_url(ref: dict[str, Any]) -> str:
     return f"{url}?{urlencode({'span': ref['span_id']})}"
 
 
-def _more(request: HttpRequest) -> Answer:
+def more_answer(request: HttpRequest) -> Answer:
     part = request.GET.get("part", "")
     return lambda opened: more_of(opened, part, _first(request))
 
 
-def _value(request: HttpRequest) -> Answer:
+def value_answer(request: HttpRequest) -> Answer:
     address = request.GET.get("at", "")
     return lambda opened: whole_value(opened, address, _first(request))
 
@@ -108,16 +113,16 @@ def _stored(
     wanted = request.GET.get("v", "")
     if wanted and wanted != str(record.version):
         return _refuse(409, grown_text())
-    return _answer(shown_of(record), bytes(record.details), row, answer)
+    return row_answer(shown_of(record), bytes(record.details), row, answer)
 
 
 def _shared(request: HttpRequest, token: str, row: int, answer: Answer) -> HttpResponse:
     link = share.link_or_404(request, token)
     details = bytes(link.snapshot.details)
-    return share.private(_answer(share.shown_of(link), details, row, answer))
+    return share.private(row_answer(share.shown_of(link), details, row, answer))
 
 
-def _answer(shown: Shown, details: bytes, row: int, answer: Answer) -> HttpResponse:
+def row_answer(shown: Shown, details: bytes, row: int, answer: Answer) -> HttpResponse:
     if row >= len(shown.trace):
         return _refuse(404, _("There is no such span."))
     opened = Opened(shown, row, partial(codec.read_detail, details))

@@ -24,6 +24,7 @@ from django.views.decorators.http import require_safe
 from dashboard.actions.fetch import fetch_trace
 from dashboard.models import TraceRecord
 from dashboard.presenters import waterfall
+from dashboard.presenters.doctor import doctor_lines
 from dashboard.presenters.payload import build_payload
 from dashboard.presenters.shown import Shown
 from dashboard.presenters.strings import trace_strings
@@ -33,6 +34,7 @@ from dashboard.presenters.trace_views import (
     view_urls,
 )
 from dashboard.reads import find as finder
+from dashboard.reads.diagnoses import about_trace
 from dashboard.reads.operations import known_operations
 from dashboard.reads.traces import find_record, load
 from dashboard.traces.ids import normalise_trace_id
@@ -121,6 +123,9 @@ def show(request: HttpRequest, trace_id: str) -> HttpResponse:
     }
     context = page_context(request, shown, urls, record.source.name)
     context["view_urls"] = view_urls("trace", record.trace_id)
+    context["doctor_lines"] = doctor_lines(
+        record.trace_id, about_trace(record.trace_id, record.source_id)
+    )
     return render(request, "dashboard/trace.html", context)
 
 

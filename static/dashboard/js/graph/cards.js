@@ -21,6 +21,7 @@ export function nodeSentence(node) {
   const values = { service: node.label, kind: node.kind_text, rate: node.rate_text, share: node.error_text, p95: node.p95_text, n: node.members };
   const words = [text(node.members ? "groupSentence" : node.calls ? "nodeSentence" : "nodeSilent", values)];
   if (node.errors) words.push(text("nodeFails", values));
+  for (const finding of node.findings ?? []) words.push(`${finding.title}.`);
   return words.join(" ");
 }
 
@@ -37,7 +38,7 @@ function facts(node) {
 }
 
 function fill(card, node, detail, state) {
-  const name = el("span", { class: "name" }, state && SIGNS[state] ? el("b", { class: `state-sign ${state}`, text: `${SIGNS[state]} ` }) : null, node.label, node.members ? el("span", { class: "count", text: node.members }) : null);
+  const name = el("span", { class: "name" }, state && SIGNS[state] ? el("b", { class: `state-sign ${state}`, text: `${SIGNS[state]} ` }) : null, node.findings ? icon("warning") : null, node.label, node.members ? el("span", { class: "count", text: node.members }) : null);
   // What is seen is short; what is read out is the whole sentence.
   const said = el("span", { class: "visually-hidden", text: nodeSentence(node) + (SIGNS[state] ? ` ${text(`state-${state}`)}` : "") });
   if (detail === "circle") { card.replaceChildren(said, name); seen(card); return; }
@@ -51,6 +52,7 @@ function fill(card, node, detail, state) {
       el("span", { class: "quiet", text: version.rate_text })))));
   }
   card.replaceChildren(...parts);
+  card.title = (node.findings ?? []).map((finding) => finding.title).join("\n");
   seen(card);
 }
 
@@ -83,7 +85,7 @@ export class Cards {
         this.root.append(card);
       }
       const state = marks.nodeStates?.get(node.id);
-      const content = `${detail}${state ?? ""}\0${SHOWN.map((name) => node[name]).join("\0")}\0${node.versions.map((v) => `${v.version} ${v.rate_text} ${v.error_text}`).join("\0")}`;
+      const content = `${detail}${state ?? ""}\0${SHOWN.map((name) => node[name]).join("\0")}\0${node.versions.map((v) => `${v.version} ${v.rate_text} ${v.error_text}`).join("\0")}${(node.findings ?? []).map((f) => f.words).join()}`;
       if (this.drawn.get(node.id) !== content) {
         this.drawn.set(node.id, content);
         fill(card, node, detail, state);

@@ -76,6 +76,7 @@ export class Panel {
     return [
       el("h2", {}, el("span", { class: `chip svc-${node.slot}`, text: node.label }), el("span", { class: "quiet small", text: node.kind_text }), el("span", { class: "spacer" }), this.closer()),
       el("div", { class: "figures" }, figure(text("rate"), node.rate_text), figure(text("errors"), node.error_text || "–", node.errors > 0), figure("p95", node.p95_text)),
+      ...(node.findings ?? []).map((finding) => el("p", { class: "small" }, icon("warning"), " ", el("a", { href: `${base("doctor")}?finding=${finding.id}`, data: { keep: `finding${finding.id}` }, text: finding.title }))),
       ...node.versions.map((version) => el("p", { class: "small" }, `${version.version}: ${version.rate_text}, p95 ${version.p95_text}`, version.errors ? el("span", { class: "failed", text: ` ${text("fails", { share: version.error_text })}` }) : null)),
       el("div", { class: "actions" },
         node.members ? action("open", text("openGroup", { n: node.members }), () => this.open(node.group || node.label)) : null,

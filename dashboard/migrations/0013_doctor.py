@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dashboard', '0011_sharing'),
+        ('dashboard', '0012_imported_snapshots'),
     ]
 
     operations = [
