@@ -6,9 +6,14 @@ import ipaddress
 from collections import Counter
 from typing import Any
 
+from channels.db import database_sync_to_async
 from django.conf import settings
+from django.http import HttpRequest
 
-from dashboard.access.person import Right
+from dashboard.access.limits import is_too_often
+from dashboard.access.person import Person, Right
+from dashboard.actions.shares import find_share, may_open
+from dashboard.traces.ids import trace_key
 
 REFUSED = 4403  # may not see it: connecting again does not help
 TOO_MANY = 1013  # the standard's "try again later"
@@ -23,6 +28,40 @@ async def may_see(scope: dict[str, Any], topic: str, name: str) -> bool:
     """
     person = scope.get("person")
     return person is not None and person.may(Right.VIEW)
+
+
+async def subject_of(scope: dict[str, Any], route: dict[str, str]) -> str | None:
+    """What a connection about a page may speak of, ``None`` where it may not.
+
+    A share's connection names its snapshot and nothing else; a trace's the trace.
+    No name of one is a name of another, so that a share's token leads to no trace
+    and to no other share.
+    """
+    if "token" in route:
+        look_up = database_sync_to_async(_snapshot_of, thread_sensitive=False)
+        number = await look_up(
+            scope.get("person"), route["token"], (scope.get("client") or [""])[0]
+        )
+        return None if number is None else f"share {number}"
+    key = trace_key(route["trace_id"])
+    return f"trace {key}" if await may_see(scope, "trace", key) else None
+
+
+def _snapshot_of(person: Person | None, token: str, address: str) -> int | None:
+    """The snapshot behind a share's token, for somebody of its audience.
+
+    Tries that open nothing count with those of the pages.
+    """
+    request = HttpRequest()
+    request.META["REMOTE_ADDR"] = address
+    rate = settings.SPANBOARD_LINK_RATE
+    if person is None or is_too_often(request, "share", rate, count=False):
+        return None
+    link = find_share(token)
+    if link is None:
+        is_too_often(request, "share", rate)
+        return None
+    return link.snapshot_id if may_open(link, person) else None
 
 
 class Places:

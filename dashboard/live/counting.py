@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.actions import meters
 
-PAGES = ("search", "trace", "graph", "sources")
+PAGES = ("search", "trace", "graph", "sources", "follow", "s")
 
 
 def counted(application: Any) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.live import consumers
+from dashboard.live import consumers, rooms
 
 websocket_urlpatterns = [
     path("ws/search", consumers.SearchConsumer.as_asgi()),
     path("ws/trace/<str:trace_id>", consumers.TraceConsumer.as_asgi()),
     path("ws/graph", consumers.GraphConsumer.as_asgi()),
     path("ws/sources", consumers.SourcesConsumer.as_asgi()),
+    path("ws/follow/<str:trace_id>/<str:room>", rooms.FollowConsumer.as_asgi()),
+    path("ws/s/<str:token>/follow/<str:room>", rooms.FollowConsumer.as_asgi()),
 ]

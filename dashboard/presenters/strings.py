@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from dashboard.presenters.together_strings import follow_strings
 from dashboard.presenters.trace_views import view_strings
 
 
@@ -73,6 +74,7 @@ def trace_strings() -> dict[str, str]:
     return {
         **common_strings(),
         **view_strings(),
+        **follow_strings(),
         "stateWindow": _("{from} to {to}"),
         "stateSpan": _("“{name}” selected"),
         "stateFind": _("looking for “{text}”"),

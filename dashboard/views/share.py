@@ -183,8 +183,9 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         return private(problem_page(request, 429, _("Too many tries"), text))
     if link is None:
         return opens_nothing(request)
-    if link.state and not request.GET:
-        return private(redirect(f"{request.path}?{link.state}"))
+    if link.state and set(request.GET) <= {"follow"}:
+        more = f"&{request.GET.urlencode()}" if request.GET else ""
+        return private(redirect(f"{request.path}?{link.state}{more}"))
     args = [token]
     urls = {
         "payload": reverse("dashboard:share-payload", args=args),
@@ -192,6 +193,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         "find": reverse("dashboard:share-find", args=args),
         "events": reverse("dashboard:share-events", args=args),
         "live": "",
+        "follow": f"ws/s/{token}/follow/",
         "download": reverse("dashboard:share-download", args=args),
         "trace": "",
         "seen": reverse("dashboard:share-seen", args=args),

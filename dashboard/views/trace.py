@@ -64,6 +64,7 @@ KNOWN = {
     "sort",
     "least",
     "detail",
+    "follow",
 }
 
 
@@ -118,6 +119,7 @@ def show(request: HttpRequest, trace_id: str) -> HttpResponse:
         "find": reverse("dashboard:trace-find", args=args),
         "events": reverse("dashboard:trace-events", args=args),
         "live": f"ws/trace/{record.trace_id}",
+        "follow": f"ws/follow/{record.trace_id}/",
         "download": reverse("dashboard:trace-download", args=args),
         "trace": reverse("dashboard:trace", args=["0"])[:-1],
     }

@@ -16,7 +16,9 @@ import { Plan, SPAN } from "./plan.js";
 import { resizable } from "./resize.js";
 import { shareDialog } from "../sharing/dialog.js";
 import { stateWords } from "../sharing/words.js";
-import { decodeOpened, decodeRows, decodeServices, encodeCollapsed, encodeOpened, encodeServices, fromUs, readState, toUs, writeState } from "./state.js";
+import { Follow } from "../together/follow.js";
+import { Presented } from "../together/presented.js";
+import { changes, decodeOpened, decodeRows, decodeServices, encodeCollapsed, encodeOpened, encodeServices, fromUs, readState, toUs, writeState } from "./state.js";
 import { Views } from "./views.js";
 import { TimeWindow } from "./window.js";
 
@@ -38,6 +40,7 @@ const events = new Events(urls.events, () => grid.refresh());
 grid.events = events;
 const time = new TimeWindow(page, (from, to, tell) => {
   grid.zoom(from, to);
+  changes.dispatchEvent(new Event("state"));
   if (tell) app.rememberSoon();
 });
 const finder = new Finder(page, urls, {
@@ -96,12 +99,12 @@ const app = {
     grid.focus(plan.rows[place], false);
     this.open(plan.rows[place]);
   },
-  reveal(row) {
+  reveal(row, move = true) {
     const gone = plan.reveal(row);
     choices.drop(gone);
     if (gone.includes("root")) this.rooted();
     grid.layout();
-    grid.focus(plan.shownAs(row));
+    grid.focus(plan.shownAs(row), move);
   },
   toggle(item, closed, whole = false) {
     if (whole && plan.kind(item) === SPAN) plan.whole(item, closed ?? !plan.closed(item));
@@ -162,8 +165,12 @@ const app = {
   remember(push = false) {
     clearTimeout(this.timer);
     if (!model || applying) return;
+    writeState(this.state(), push);
+  },
+  /** What the waterfall shows, in the words of the address. */
+  state() {
     const opened = panel.open ? [model.header.ids?.[panel.row] ?? panel.spanId] : inline.ids;
-    writeState({
+    return {
       span: opened.filter(Boolean).join("."),
       from: time.whole ? "" : toUs(time.from, model),
       to: time.whole ? "" : toUs(time.to, model),
@@ -173,7 +180,7 @@ const app = {
       opened: encodeOpened(model, plan),
       root: rootId,
       ...choices.words(model),
-    }, push);
+    };
   },
 };
 
@@ -279,7 +286,7 @@ function correctClocks() {
 }
 
 /** Bring the page to what the address says: at first, and on back and forward. */
-async function apply(state, first) {
+async function apply(state, first, move = true) {
   applying = true;
   try {
     choices.read(state);
@@ -294,16 +301,20 @@ async function apply(state, first) {
     rootId = plan.root < 0 ? "" : state.root;
     app.choose();
     app.rooted();
-    if (state.from && state.to) time.set(fromUs(state.from, model), fromUs(state.to, model), false);
-    else time.fit(false);
+    applyWindow(state);
     if (finder.wanted !== state.uiFind) finder.set(state.uiFind);
-    await applySpans(state, first);
+    await applySpans(state, first, move);
   } finally {
     applying = false;
   }
 }
 
-async function applySpans(state, first) {
+function applyWindow(state) {
+  if (state.from && state.to) time.set(fromUs(state.from, model), fromUs(state.to, model), false);
+  else time.fit(false);
+}
+
+async function applySpans(state, first, move) {
   const wanted = [];
   for (const id of state.span ? state.span.split(".").slice(0, 20) : []) wanted.push(await rowOf(id));
   const rows = wanted.filter((row) => row >= 0);
@@ -314,7 +325,7 @@ async function applySpans(state, first) {
   inline.clear();
   if (!rows.length) { panel.close(); grid.select(-1); return; }
   for (const row of choices.inline ? rows : rows.slice(0, 1)) {
-    app.reveal(row);
+    app.reveal(row, move);
     await app.open(row);
   }
 }
@@ -331,6 +342,7 @@ async function start() {
   listen(app, page);
   views.start();
   wire();
+  if (urls.follow) together();
   addEventListener("popstate", () => apply(readState(), false));
   // A share's page tells that somebody looks: a preview that runs no script does not count.
   if (urls.seen) fetch(urls.seen, { method: "POST" }).catch((problem) => console.warn("The opening could not be counted:", problem));
@@ -343,6 +355,15 @@ async function start() {
     // What happened before the connection, or while the page was out of view.
     connect(urls.live, { onReset: (message) => { if (message.version && differs(message)) grow(message); }, onDiff: grow });
   }
+}
+
+/** Present this page, or follow another; what is followed takes no focus away. */
+function together() {
+  const spans = async (state) => {
+    applying = true;
+    try { await applySpans(state, false, false); } finally { applying = false; }
+  };
+  new Follow(page, new Presented(page, app, views, { apply: (state) => apply(state, false, false), window: applyWindow, spans })).start();
 }
 
 function wire() {

@@ -1,9 +1,12 @@
 // The page's state in its address, in units that do not change when the trace grows.
 
 // The views beside the waterfall; each uses some of these.
-const VIEW_NAMES = ["view", "by", "then", "order", "svc", "op", "q", "failed", "mode", "at", "tags", "path"];
+export const VIEW_NAMES = ["view", "by", "then", "order", "svc", "op", "q", "failed", "mode", "at", "tags", "path"];
 const NAMES = ["span", "from", "to", "uiFind", "svcFilter", "collapsed", "opened", "critical", "pairs", "folds", "only", "root", "sort", "least", "detail", ...VIEW_NAMES];
 const MAX_ROWS = 60; // longer lists stay out of the address
+
+/** Tells "state" whenever something of the page's state may have changed. */
+export const changes = new EventTarget();
 
 /** The state that the address holds. */
 export function readState() {
@@ -25,6 +28,7 @@ export function writeState(state, push = false) {
   if (url.href === location.href) return;
   if (push) history.pushState(null, "", url);
   else history.replaceState(null, "", url);
+  changes.dispatchEvent(new Event("state"));
 }
 
 /** The state of the view that the address names. */

@@ -54,7 +54,7 @@ export class Views {
     const { view, ...state } = readView();
     const name = view in MODULES ? view : "waterfall";
     this.states.set(name, state);
-    this.open(name);
+    return this.open(name);
   }
 
   /** Change to a view by a new entry of the history. */
