@@ -16,7 +16,7 @@ UP_VARIABLES = {
 
 
 def options_to_environment(arguments: list[str]) -> None:
-    """Put the options of ``up`` where the settings read them from."""
+    """Put the options of ``up`` and ``mesh`` where the settings read them from."""
     for position, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name in UP_VARIABLES:
@@ -30,7 +30,7 @@ def options_to_environment(arguments: list[str]) -> None:
 def main() -> None:
     """Run the command; a wrong setting is a sentence, not a traceback."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
-    if sys.argv[1:2] == ["up"]:
+    if sys.argv[1:2] in (["up"], ["mesh"]):
         options_to_environment(sys.argv[2:])
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

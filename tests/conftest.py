@@ -9,10 +9,10 @@ from django.test import AsyncClient, Client
 
 from tests.peers import browser as chromium
 from tests.peers import jaeger as jaegers
-from tests.peers.mesh import start_mesh
+from tests.peers.mesh import collector, start_mesh
 from tests.peers.running import RunningSpanboard
 
-__all__ = ["start_mesh"]
+__all__ = ["collector", "start_mesh"]
 
 
 @pytest.fixture

@@ -50,9 +50,8 @@ def bootstrap(
     ip = pod.ip(base)
     kind = "router" if pod.is_gateway else "sidecar"
     flush = {"flush_interval_ms": flush_ms, "min_flush_spans": 5}
-    traced = tracing(
-        tracer, pod.service, pod.version, pod.namespace, to, spawn=pod.is_gateway
-    )
+    spawn = pod.is_gateway and tracer != "classic"  # the old gateway has one span
+    traced = tracing(tracer, pod.service, pod.version, pod.namespace, to, spawn=spawn)
     outbound_port = GATEWAY_PORT if pod.is_gateway else OUTBOUND_PORT
     listeners = [_outbound(pod, ip, outbound_port, folder, traced)]
     clusters = [_collector(to)]

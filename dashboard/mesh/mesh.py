@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import tempfile
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from dashboard.mesh.access_log import Edge, Logged, calls, read_access_logs
 from dashboard.mesh.binary import NoEnvoy, can_run_here, envoy_binary
@@ -58,9 +60,17 @@ class Mesh:
         for mode in (tracer, *self.tracers.values()):
             if mode not in TRACERS:
                 raise BadState(f"A tracer is one of {', '.join(TRACERS)}.")
+        if base is not None and not re.fullmatch(r"127(\.\d{1,3}){2}", base):
+            raise BadState(f"Addresses begin like 127.0.20, not like {base}.")
+        parts = urlsplit(to)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadState(
+                f"Spans go to an address such as http://host:9411, not {to}."
+            )
         self.tracer, self.to, self.flush_ms = tracer, to, flush_ms
         self.first_state = State().changed(switches)
-        self.base = base or ""
+        self.base = base or ""  # chosen at the start when none is given
+        self.may_choose = base is None
         self.own_folder = folder is None
         self.folder = folder or Path()
         self.loop = asyncio.new_event_loop()
@@ -100,7 +110,7 @@ class Mesh:
         if not can_run_here():
             raise NoEnvoy("The mesh needs Linux: other systems lack its addresses.")
         binary = envoy_binary()
-        bases = [self.base] if self.base else BASES
+        bases = BASES if self.may_choose else [self.base]
         if self.own_folder:
             self.folder = Path(tempfile.mkdtemp(prefix="spanboard-mesh-"))
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -119,7 +129,7 @@ class Mesh:
 
     def _begin(self, base: str, binary: Path) -> bool:
         """Start on these addresses; false when another may be tried instead."""
-        if not self.base and taken_ports(base):
+        if self.may_choose and taken_ports(base):
             return False
         runner = Runner(
             base,
@@ -137,28 +147,41 @@ class Mesh:
             # Only one can hold this port: two that start at once don't mix.
             self._do(control.server.listen())
         except OSError:
-            if not self.base:
+            if self.may_choose:
                 return False
             raise
-        self.runner, self.control = runner, control
+        self.base, self.runner, self.control = base, runner, control
         self._do(runner.start())
         return True
 
     def stop(self) -> None:
         """End all parts; their logs go with them if the folder was ours."""
+        if self.thread is None:
+            return
         if self.control is not None:
             self.control.withdraw()
         if self.runner is not None:
             self._do(self.runner.stop())
         if self.control is not None:
             self._do(self.control.server.shut())
-        if self.thread is not None:
-            self.loop.call_soon_threadsafe(self.loop.stop)
-            self.thread.join(10)
-            self.thread = None
-            self.loop.close()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(10)
+        self.thread = None
+        self.loop.close()
         if self.own_folder and self.folder != Path():
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def announce(self, data_dir: Path) -> None:
+        """Let the lab page of a Spanboard with this data directory find the mesh."""
+        self._control.announce(data_dir)
+
+    def describe(self) -> dict[str, Any]:
+        """All that the control API tells: parts, switches, counts, notes."""
+        return self._control.state()
+
+    def parts(self) -> dict[str, int]:
+        """Process ids of the Envoys by the name of their part."""
+        return {part.pod.name: part.pid for part in self._runner.parts}
 
     def switch(self, **change: Any) -> State:
         """Set switches; returns when every Envoy works by them."""

@@ -63,10 +63,11 @@ class EnvoyPart:
         """Write the configuration and run."""
         path = self.folder / f"{self.pod.name}.envoy.json"
         path.write_text(json.dumps(config, indent=1), encoding="utf-8")
+        self.starts.append(time.monotonic())
         self._run(path)
 
-    def restart(self) -> None:
-        """Run again with what there is; raises ``CannotRun`` when it is too often."""
+    def restart(self, config: dict[str, Any]) -> None:
+        """Run again; raises ``CannotRun`` when it is too often."""
         now = time.monotonic()
         if len([at for at in self.starts if now - at < WITHIN_S]) > MAX_RESTARTS:
             raise CannotRun(
@@ -74,10 +75,9 @@ class EnvoyPart:
                 f"minute. Its log is {self.log_file}."
             )
         self.restarts += 1
-        self._run(self.folder / f"{self.pod.name}.envoy.json")
+        self.start(config)
 
     def _run(self, path: Path) -> None:
-        self.starts.append(time.monotonic())
         command = [
             *(sys.executable, "-S", "-E", str(LAUNCHER), str(os.getpid())),
             *(str(self.binary), "-c", str(path)),

@@ -88,17 +88,19 @@ class Runner:
 
     def _start_envoys(self) -> None:
         for part in self.parts:
-            part.start(
-                bootstrap(
-                    part.pod,
-                    self.base,
-                    self.folder,
-                    tracer=self.tracers.get(part.pod.key, self.tracer),
-                    to=self.to,
-                    sampling=self.state.sampling,
-                    flush_ms=self.flush_ms,
-                )
-            )
+            part.start(self._config(part))
+
+    def _config(self, part: EnvoyPart) -> dict[str, Any]:
+        """What an Envoy starts with, as the switches are now."""
+        return bootstrap(
+            part.pod,
+            self.base,
+            self.folder,
+            tracer=self.tracers.get(part.pod.key, self.tracer),
+            to=self.to,
+            sampling=self.state.sampling,
+            flush_ms=self.flush_ms,
+        )
 
     async def stop(self) -> None:
         """End everything."""
@@ -238,9 +240,7 @@ class Runner:
                         "starting it again."
                     )
                     try:
-                        part.restart()
-                        await self._wait(part.ready, "It did not start", START_S)
-                        await self._sample(self.state.sampling)
+                        part.restart(self._config(part))
                     except CannotRun as problem:
                         self._note(str(problem))
                         self.failed = str(problem)
