@@ -15,6 +15,7 @@ class Snapshot(models.Model):
 
         TRACE = "trace", _("Trace")
         GRAPH = "graph", _("Service graph")
+        LIVE = "live-graph", _("Live service graph")
 
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.TRACE)
     title = models.CharField(max_length=300, blank=True)

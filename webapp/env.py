@@ -68,6 +68,16 @@ def env_list(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in env_str(name, default).split(",") if part.strip()]
 
 
+def origin_of(word: str) -> str:
+    """An origin such as ``https://wiki.example.com``, with a port if it needs one."""
+    if re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", word.lower()) is None:
+        raise ImproperlyConfigured(
+            "SPANBOARD_EMBED_ORIGINS is a list of origins such as "
+            f"https://wiki.example.com, without a path and without '*'; not {word!r}."
+        )
+    return word.lower()
+
+
 class Place(NamedTuple):
     """A backend that is configured; ``name`` is empty where none was given."""
 

@@ -22,6 +22,7 @@ from webapp.env import (
     env_parsed,
     env_secret,
     env_str,
+    origin_of,
     read_places,
 )
 from webapp.static import digest_of
@@ -261,6 +262,9 @@ SPANBOARD_QUERY_MAX_BYTES = env_int("SPANBOARD_QUERY_MAX_BYTES", 256 * 2**20, 10
 SPANBOARD_SHARE_DAYS = env_int("SPANBOARD_SHARE_DAYS", 7, 1)
 SPANBOARD_SHARE_ANYONE = env_bool("SPANBOARD_SHARE_ANYONE", True)
 SPANBOARD_SHARE_DAYS_MAX = env_int("SPANBOARD_SHARE_DAYS_MAX", 400, 1)
+SPANBOARD_EMBED_ORIGINS = [
+    origin_of(word) for word in env_list("SPANBOARD_EMBED_ORIGINS")
+]
 SPANBOARD_REDACT_RULES = env_parsed("SPANBOARD_REDACT_RULES", read_rules, "[", "{")
 SPANBOARD_REDACT_ALLOW = env_list("SPANBOARD_REDACT_ALLOW")
 

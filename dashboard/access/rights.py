@@ -10,7 +10,7 @@ _NAMES: dict[Right, str] = {
         healthz readyz sign-in sign-out
         share-open share-payload share-span share-more share-value share-find
         share-download share-raw share-statistics share-rows share-graph share-logs
-        share-csv share-events share-seen share-svg share-png
+        share-csv share-events share-seen share-svg share-png share-panel
     """,
     Right.READ: """
         v1-services v1-service-operations v1-operations v1-traces v1-trace
@@ -32,6 +32,7 @@ _NAMES: dict[Right, str] = {
     Right.SHARE: """
         upload doctor-judge shares share-create share-revoke share-extend share-delete
         share-renew share-preview share-import link-create
+        share-graph-create share-graph-preview
     """,
     Right.MANAGE: """
         source-switch source-remove share-erase source-choice back-fill

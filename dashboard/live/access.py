@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from dashboard.access.limits import is_too_often
 from dashboard.access.person import Person, Right
 from dashboard.actions.shares import find_share, may_open
+from dashboard.share_models import ShareLink
 from dashboard.traces.ids import trace_key
 
 REFUSED = 4403  # may not see it: connecting again does not help
@@ -48,7 +49,12 @@ async def subject_of(scope: dict[str, Any], route: dict[str, str]) -> str | None
 
 
 def _snapshot_of(person: Person | None, token: str, address: str) -> int | None:
-    """The snapshot behind a share's token, for somebody of its audience.
+    link = link_of(person, token, address)
+    return None if link is None else link.snapshot_id
+
+
+def link_of(person: Person | None, token: str, address: str) -> ShareLink | None:
+    """The link of a share's token, for somebody of its audience.
 
     Tries that open nothing count with those of the pages.
     """
@@ -61,7 +67,7 @@ def _snapshot_of(person: Person | None, token: str, address: str) -> int | None:
     if link is None:
         is_too_often(request, "share", rate)
         return None
-    return link.snapshot_id if may_open(link, person) else None
+    return link if may_open(link, person) else None
 
 
 class Places:

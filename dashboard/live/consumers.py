@@ -17,7 +17,7 @@ from django.utils import translation
 
 from dashboard.live import access, watching
 from dashboard.live.hub import Hub
-from dashboard.live.topics import ALIVE, SOURCES_CHANGED, Topic
+from dashboard.live.topics import ALIVE, SOURCES_CHANGED, Parameters, Topic
 from dashboard.traces.ids import trace_key
 
 log = logging.getLogger(__name__)
@@ -76,12 +76,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
         raw = self.scope.get("query_string", b"")[:MAX_QUERY].decode("utf-8", "replace")
         parameters = parse_qs(raw, keep_blank_values=True)
         language = page_language(parameters)
-        name = self.scope["url_route"]["kwargs"].get("trace_id", "")
-        name = trace_key(name) if name else ""
         await self.accept()
-        if not await access.may_see(self.scope, self.kind, name):
+        found = await self.subject(parameters)
+        if found is None:
             await self.close(code=access.REFUSED)
             return
+        name, parameters = found
         self.hub = Hub.here()
         address = (self.scope.get("client") or [""])[0] or ""
         if not self.hub.places.take(address):
@@ -94,6 +94,13 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.hub.ready.wait()
         watching.opened(self.sign)
         self.topic = self.hub.enter(self, self.kind, name, parameters, language)
+
+    async def subject(self, parameters: Parameters) -> tuple[str, Parameters] | None:
+        """The topic's name and parameters; ``None`` where the page may not see it."""
+        name = self.scope["url_route"]["kwargs"].get("trace_id", "")
+        name = trace_key(name) if name else ""
+        may = await access.may_see(self.scope, self.kind, name)
+        return (name, parameters) if may else None
 
     async def disconnect(self, code: int) -> None:
         """Leave the topic and the place."""

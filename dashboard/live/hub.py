@@ -18,8 +18,20 @@ from dashboard.live.topics import KINDS, Member, Topic
 
 log = logging.getLogger(__name__)
 PULSE_S = 0.5
-PACES_S = {"search": 0.1, "trace": 0.1, "graph": 1.0, "sources": 2.0}
-LANES = {"search": "rows", "trace": "rows", "graph": "graphs", "sources": "sources"}
+PACES_S = {
+    "search": 0.1,
+    "trace": 0.1,
+    "graph": 1.0,
+    "sources": 2.0,
+    "shared-graph": 1.0,
+}
+LANES = {
+    "search": "rows",
+    "trace": "rows",
+    "graph": "graphs",
+    "sources": "sources",
+    "shared-graph": "graphs",
+}
 
 
 class Hub:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from dashboard.live import consumers, rooms
+from dashboard.live import consumers, rooms, shared
 
 websocket_urlpatterns = [
     path("ws/search", consumers.SearchConsumer.as_asgi()),
@@ -13,4 +13,5 @@ websocket_urlpatterns = [
     path("ws/sources", consumers.SourcesConsumer.as_asgi()),
     path("ws/follow/<str:trace_id>/<str:room>", rooms.FollowConsumer.as_asgi()),
     path("ws/s/<str:token>/follow/<str:room>", rooms.FollowConsumer.as_asgi()),
+    path("ws/s/<str:token>/graph", shared.SharedGraphConsumer.as_asgi()),
 ]

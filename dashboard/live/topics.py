@@ -9,10 +9,13 @@ from typing import Any, Protocol
 import msgspec
 from django.utils import translation
 
+from dashboard.actions.shares import site_policy
 from dashboard.presenters import sources, topology
 from dashboard.presenters.live_results import LiveSearch, trace_state
+from dashboard.presenters.topology_live_share import live_share_data
 from dashboard.presenters.wire import to_json
 from dashboard.reads.live import ChangedTraces
+from dashboard.redaction.redactor import Redactor
 from dashboard.traces.ids import trace_key
 
 log = logging.getLogger(__name__)
@@ -143,15 +146,28 @@ class GraphTopic(Topic):
 
     def reset(self) -> dict[str, Any]:
         """Everything."""
-        self.shown = topology.live_data(self.parameters)
+        self.shown = self.fresh()
         return self.shown
+
+    def fresh(self) -> dict[str, Any]:
+        """The graph as it is now."""
+        return topology.live_data(self.parameters)
 
     def diff(self, change: Change) -> dict[str, Any] | None:
         """Nodes and edges whose numbers differ from those sent last."""
-        fresh = topology.live_data(self.parameters)
+        fresh = self.fresh()
         difference = topology.difference(self.shown, fresh)
         self.shown = fresh
         return difference
+
+
+class SharedGraphTopic(GraphTopic):
+    """The graph of a share; its name is the snapshot's number."""
+
+    def fresh(self) -> dict[str, Any]:
+        """The graph as it is now, with clean names."""
+        (query,) = self.parameters["query"]
+        return live_share_data(int(self.name), query, lambda: Redactor(site_policy()))
 
 
 class SourcesTopic(Topic):
@@ -174,6 +190,7 @@ KINDS: dict[str, type[Topic]] = {
     "search": SearchTopic,
     "trace": TraceTopic,
     "graph": GraphTopic,
+    "shared-graph": SharedGraphTopic,
     "sources": SourcesTopic,
 }
 ALIVE = msgspec.json.encode({"type": "alive"}).decode()

@@ -78,3 +78,37 @@ def preview_answer(found: dict[str, Any]) -> dict[str, Any]:
         "page": found["page"],
         "pages": found["pages"],
     }
+
+
+def name_kind_words(kind: str) -> str:
+    """What kind of name of the service graph it is."""
+    words = {
+        "service": _("service"),
+        "peer": _("not traced"),
+        "version": _("version"),
+        "operation": _("operation"),
+        "instance": _("instance"),
+        "namespace": _("namespace"),
+    }
+    return words.get(kind, kind)
+
+
+def graph_preview_answer(found: dict[str, Any]) -> dict[str, Any]:
+    """``preview_answer`` for names of the service graph."""
+    return {
+        "ok": True,
+        "total": found["total"],
+        "total_text": text.count(found["total"]),
+        "rules": rules_found(found["rules"]),
+        "examples": [
+            {
+                **example,
+                "field": name_kind_words(example["field"]),
+                "where": text.times(example["times"]).strip(" ()"),
+            }
+            for example in found["examples"]
+        ],
+        "fields": found["fields"],
+        "page": found["page"],
+        "pages": found["pages"],
+    }

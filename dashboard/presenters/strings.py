@@ -31,6 +31,7 @@ def common_strings() -> dict[str, str]:
         "copied": _("Copied"),
         "cancel": _("Cancel"),
         "shareSnapshot": _("Create snapshot and copy link"),
+        "shareLive": _("Create live view and copy link"),
         "shareLink": _("Copy link"),
         "shareWhole": _("The whole trace, nothing selected"),
         "shareOnce": _("The link; it is shown only now"),

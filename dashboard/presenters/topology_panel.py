@@ -70,17 +70,7 @@ class Part:
 def edge_panel(options: GraphOptions, caller: str, callee: str) -> dict[str, Any]:
     """An edge, also one of closed groups; raises ``UnknownNode``."""
     view = build_view(replace(options, focus="", hide="", find="", self_calls=True))
-    callers, callees = _members(view, caller), _members(view, callee)
-    inside = caller == callee
-    edges = [
-        (u, v)
-        for u, v in view.graph.edges
-        if u in callers and v in callees and (not inside or u == v or caller != u)
-    ]
-    if not edges:
-        raise UnknownNode(f"{caller} → {callee}")
-    rows = {view.graph.edges[edge][a.ROW] for edge in edges}
-    part = Part(TABLES[options.level][0], _mask(view, a.EDGE_OF_KEY, rows))
+    edges, part = _edge_part(view, caller, callee)
     own, measure = _figures(view, [part])
     ends = {
         "caller": _label(view, caller),
@@ -95,12 +85,42 @@ def edge_panel(options: GraphOptions, caller: str, callee: str) -> dict[str, Any
         "callee": callee,
         "id": f"{caller}\0{callee}",
         "level": options.level,
-        "sentence": edge_sentence(ends["caller"], ends["callee"], measure, own),
+        "sentence": edge_sentence(ends["caller"], ends["callee"], measure.errors, own),
         **own,
         **_pictures(view, [part]),
         **operations_of_edge(view, edges),
         **_example_data(found, search, own["calls"]),
         "edge_url": _graph_url(options, query, caller=caller, callee=callee),
+    }
+
+
+def _edge_part(view: View, caller: str, callee: str) -> tuple[list[Edge], Part]:
+    callers, callees = _members(view, caller), _members(view, callee)
+    inside = caller == callee
+    edges = [
+        (u, v)
+        for u, v in view.graph.edges
+        if u in callers and v in callees and (not inside or u == v or caller != u)
+    ]
+    if not edges:
+        raise UnknownNode(f"{caller} → {callee}")
+    rows = {view.graph.edges[edge][a.ROW] for edge in edges}
+    table = TABLES[view.options.level][0]
+    return edges, Part(table, _mask(view, a.EDGE_OF_KEY, rows))
+
+
+def stored_edge(view: View, caller: str, callee: str) -> dict[str, Any]:
+    """What of an edge's panel can be kept: charts and operations, no traces."""
+    edges, part = _edge_part(view, caller, callee)
+    return {**_pictures(view, [part]), **operations_of_edge(view, edges)}
+
+
+def stored_node(view: View, name: str) -> dict[str, Any]:
+    """What of a node's panel can be kept: charts and operations, no traces."""
+    members = _members(view, name)
+    return {
+        **_pictures(view, _parts(view, members)),
+        **operations_of_node(view, members),
     }
 
 

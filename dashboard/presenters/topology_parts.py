@@ -193,7 +193,7 @@ def edge_data(
         "sentence": edge_sentence(
             label_of(caller, graph.nodes[caller], level),
             label_of(callee, graph.nodes[callee], level),
-            measure,
+            measure.errors,
             own,
         ),
         **own,
@@ -203,9 +203,7 @@ def edge_data(
     return found
 
 
-def edge_sentence(
-    caller: str, callee: str, measure: Measure, own: Mapping[str, Any]
-) -> str:
+def edge_sentence(caller: str, callee: str, errors: int, own: Mapping[str, Any]) -> str:
     """One edge in words, for hover and panel."""
     values = {
         "caller": caller,
@@ -215,7 +213,7 @@ def edge_sentence(
         "p95": own["p95_text"],
         "share": own["error_text"],
     }
-    if measure.errors:
+    if errors:
         return (
             _(
                 "%(caller)s called %(callee)s %(calls)s times; %(share)s failed. Half took "

@@ -116,10 +116,10 @@ def _redact(
     redactor.counts = counts  # facts are tags that were counted
     if notes is not None:
         notes.values = redactor.values
-    return clean, _report(redactor)
+    return clean, report_of(redactor)
 
 
-def _report(redactor: Redactor) -> dict[str, Any]:
+def report_of(redactor: Redactor) -> dict[str, Any]:
     """Which rules ran and how often each found something."""
     names = [*RULE_NAMES, *(rule.name for rule in redactor.policy.own)]
     if redactor.by_hand:

@@ -105,8 +105,8 @@ class Notes:
                 for n in order.tolist()
                 if services[n]
             ],
-            "before": _shown(change.before, before),
-            "after": _shown(change.after, after),
+            "before": shown_part(change.before, before),
+            "after": shown_part(change.after, after),
         }
 
 
@@ -146,7 +146,8 @@ def _original(text: str, values: dict[str, str]) -> str:
     return text
 
 
-def _shown(text: str, marks: Marks) -> dict[str, Any]:
+def shown_part(text: str, marks: Marks) -> dict[str, Any]:
+    """A text as a preview shows it: a part of it, and where it is marked."""
     first = max((marks[0][0] if marks else 0) - BEFORE, 0)
     last = first + SHOWN
     return {

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dashboard.presenters import shares as presenter
+from dashboard.presenters.graph_picture import graph_picture
 from dashboard.presenters.png import png_of
 from dashboard.presenters.trace_picture import trace_picture
 from dashboard.share_models import ShareLink, Snapshot
+from dashboard.views.graph_share import shared_graph
 from dashboard.views.share import link_or_404, private, shown_of
 
 WIDTHS = (400, 600, 800, 1000, 1240, 1600, 2000)  # px; others become the next one
 USUAL_WIDTH = 1240
+LIVE_FOR_NS = 10 * 10**9  # a live graph's picture is drawn anew so often
 MAX_KEPT_BYTES = 32 * 2**20
 # A picture of ours has no script and asks for nothing; opened alone, neither can it.
 POLICY = "default-src 'none'; frame-ancestors 'self'; sandbox"
@@ -54,11 +57,14 @@ kept = Kept()
 @require_safe
 def share_picture(request: HttpRequest, token: str, kind: str) -> HttpResponse:
     """The snapshot as SVG or PNG; ``theme`` is light or dark, ``width`` px."""
-    link = link_or_404(request, token)
+    link = link_or_404(request, token, Snapshot.Kind.values)
     theme = "dark" if request.GET.get("theme") == "dark" else "light"
     width = _width(request.GET.get("width", ""))
     snapshot = link.snapshot
-    key = (snapshot.pk, snapshot.captured_at, theme, width, get_language())
+    version: object = snapshot.captured_at
+    if snapshot.kind == Snapshot.Kind.LIVE:
+        version = time.time_ns() // LIVE_FOR_NS
+    key = (snapshot.pk, version, theme, width, get_language())
 
     def drawn() -> bytes:
         return picture_of(link, theme, width).encode("utf-8", "replace")
@@ -84,7 +90,11 @@ def _width(words: str) -> int:
 
 def picture_of(link: ShareLink, theme: str, width: int) -> str:
     """The SVG of what a link opens."""
-    if link.snapshot.kind != Snapshot.Kind.TRACE:
-        raise Http404(_("There is no picture of this."))
     captured = presenter.snapshot_facts(link)["captured"]
-    return trace_picture(shown_of(link), captured=captured, theme=theme, width=width)
+    if link.snapshot.kind == Snapshot.Kind.TRACE:
+        shown = shown_of(link)
+        return trace_picture(shown, captured=captured, theme=theme, width=width)
+    if link.snapshot.kind == Snapshot.Kind.LIVE:
+        captured = ""
+    data = shared_graph(link)
+    return graph_picture(data, captured=captured, theme=theme, width=width)

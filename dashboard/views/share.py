@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
+from csp.decorators import csp_update
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -31,13 +33,14 @@ from dashboard.presenters.trace_views import view_urls
 from dashboard.presenters.waterfall import payload_head
 from dashboard.reads.operations import known_arrays
 from dashboard.reads.traces import find_record
-from dashboard.share_models import ShareLink
+from dashboard.share_models import ShareLink, Snapshot
 from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
 from dashboard.views.trace import binary, find_answer, page_context
 
 MAX_FIELDS = 200
+FRAME_PARAMETERS = {"uiEmbed", "uiTheme", "follow"}  # how a page is shown, not what
 
 
 def private(response: HttpResponse) -> HttpResponse:
@@ -46,6 +49,25 @@ def private(response: HttpResponse) -> HttpResponse:
     response["X-Robots-Tag"] = "noindex, nofollow"
     response["Cache-Control"] = "no-store"
     return response
+
+
+def framed(response: HttpResponse, link: ShareLink) -> HttpResponse:
+    """Let pages of the origins of the settings show a share in a frame.
+
+    Only links for anyone: a frame gets no cookie, and who is local must not be
+    shown another's page by a site.
+    """
+    if may_be_framed(link):
+        origins = {"frame-ancestors": settings.SPANBOARD_EMBED_ORIGINS}
+        csp_update(origins)(lambda _request: response)(HttpRequest())
+        response.xframe_options_exempt = True
+    return response
+
+
+def may_be_framed(link: ShareLink) -> bool:
+    """Whether pages of other sites may show it."""
+    anyone = link.audience == ShareLink.Audience.ANYONE
+    return anyone and bool(settings.SPANBOARD_EMBED_ORIGINS)
 
 
 @require_POST
@@ -109,6 +131,8 @@ def told_once(request: HttpRequest, link: ShareLink, token: str) -> HttpResponse
                 "local_only": not settings.SPANBOARD_PUBLIC_URL,
                 "redaction": link.snapshot.redaction,
                 "title": link.snapshot.title,
+                "kind": link.snapshot.kind,
+                "framed": may_be_framed(link),
             }
         )
     )
@@ -148,17 +172,23 @@ def _look_up(request: HttpRequest, token: str) -> ShareLink | None:
     return link if may_open(link, person_of(request)) else None
 
 
+# Pages of what is no trace, by the snapshot's kind.
+PAGES: dict[str, Callable[[HttpRequest, ShareLink, str], HttpResponse]] = {}
+
+
 class TooOften(Exception):
     """Somebody guesses at links."""
 
 
-def link_or_404(request: HttpRequest, token: str) -> ShareLink:
-    """The link of a token, for what its page asks for."""
+def link_or_404(
+    request: HttpRequest, token: str, kinds: Collection[str] = (Snapshot.Kind.TRACE,)
+) -> ShareLink:
+    """The link of a token to such snapshots, for what its page asks for."""
     try:
         link = _look_up(request, token)
     except TooOften:
         link = None
-    if link is None:
+    if link is None or link.snapshot.kind not in kinds:
         raise Http404(_("This link does not open anything."))
     return link
 
@@ -183,9 +213,13 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         return private(problem_page(request, 429, _("Too many tries"), text))
     if link is None:
         return opens_nothing(request)
-    if link.state and set(request.GET) <= {"follow"}:
-        more = f"&{request.GET.urlencode()}" if request.GET else ""
-        return private(redirect(f"{request.path}?{link.state}{more}"))
+    state = QueryDict(link.state, mutable=True)
+    if request.GET.keys() <= FRAME_PARAMETERS and not state.keys() <= FRAME_PARAMETERS:
+        state.update(request.GET)
+        return private(redirect(f"{request.path}?{state.urlencode()}"))
+    page = PAGES.get(link.snapshot.kind)
+    if page is not None:
+        return framed(private(page(request, link, token)), link)
     args = [token]
     urls = {
         "payload": reverse("dashboard:share-payload", args=args),
@@ -203,7 +237,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     )
     context["view_urls"] = view_urls("share", token)
     context["snapshot"] = presenter.snapshot_facts(link)
-    return private(render(request, "dashboard/trace.html", context))
+    return framed(private(render(request, "dashboard/trace.html", context)), link)
 
 
 @require_safe
@@ -232,6 +266,6 @@ def seen(request: HttpRequest, token: str) -> HttpResponse:
 
     No form of ours is needed: who has the token may open it anyway.
     """
-    link = link_or_404(request, token)
+    link = link_or_404(request, token, Snapshot.Kind.values)
     note_opened(link, person_of(request))
     return private(HttpResponse(status=204))

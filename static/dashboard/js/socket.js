@@ -32,11 +32,11 @@ function badge(state, since) {
 
 /**
  * Connect to a path below the base and keep connected. Handlers: onReset(message),
- * onDiff(message). After a gap in the numbers the server is asked for a reset. While
+ * onDiff(message), onRefused(). After a gap in the numbers the server is asked for a reset. While
  * the page is out of view nothing is sent to it and it does not connect again; once
  * it is seen it catches up. Returns {close}.
  */
-export function connect(path, { onReset, onDiff }) {
+export function connect(path, { onReset, onDiff, onRefused = null }) {
   let socket = null;
   let next = -1; // before the first reset
   let tries = 0;
@@ -93,7 +93,7 @@ export function connect(path, { onReset, onDiff }) {
   function again(code) {
     socket = null;
     if (closed || timer) return;
-    if (code === REFUSED) { closed = true; show("refused"); return; }
+    if (code === REFUSED) { closed = true; show("refused"); onRefused?.(); return; }
     if (!tries) lostAt = heardAt || Date.now();
     tries += 1;
     show(code === FULL ? "full" : "disconnected");

@@ -24,6 +24,8 @@ const FRAME_US = 6 * 3600 * 1e6;
 const narrow = matchMedia("(max-width: 767px)");
 const page = document.querySelector("[data-graph]");
 const stage = page.querySelector("[data-stage]");
+// A shared page answers from what it holds: it asks for no other window, level or trace.
+const shared = "shared" in page.dataset;
 let data = whole(read("graph-data"));
 let matched = null;
 let known = new Map(data.edges.map((edge) => [edge.id, 0]));
@@ -34,7 +36,7 @@ let lit = null;
 let litPath = true;
 
 const address = new Address((before, after, back) => {
-  if (address.request() !== asked) load();
+  if (!shared && address.request() !== asked) load();
   else refresh({ reveal: back });
 });
 // What was asked for last, answered or not: an answer to anything else is late.
@@ -43,7 +45,7 @@ let asked = address.request();
 const picture = new Picture(page, { choose, open: openGroup, moved: () => minimap.later() });
 const minimap = new Minimap(page.querySelector("[data-minimap]"), picture);
 const dots = new Dots(page.querySelector("[data-dots]"), picture);
-const panel = new Panel(page.querySelector("[data-chosen]"), { choose, open: openGroup, go: (changes) => address.go(changes), query: () => address.query() });
+const panel = new Panel(page.querySelector("[data-chosen]"), { choose, open: openGroup, go: (changes) => address.go(changes), query: () => address.query(), shared: shared ? page.dataset.panel : null });
 const tables = twins(page, (id) => data.byId.get(id)?.label ?? id);
 new Exports(page.querySelector("[data-export]"), { picture, address });
 const changes = new Changes(page.querySelector("[data-changes]"), { choose, leave: () => address.go({ base: null, base_start: null, base_end: null, base_source: null, base_version: null, version: null, service: null }) });
@@ -55,9 +57,9 @@ const find = new Find(page, {
   names: () => data.names,
   go: (id) => {
     // In the picture it is chosen where it stands; else the picture becomes its neighbourhood.
-    if (data.byId.has(id)) { choose({ node: id }); picture.reveal({ node: id }); picture.focus(id); } else address.go({ focus: id, node: id, caller: null, callee: null, open: null });
+    if (data.byId.has(id)) { choose({ node: id }); picture.reveal({ node: id }); picture.focus(id); } else if (shared) openGroup(new Map(data.names).get(id)); else address.go({ focus: id, node: id, caller: null, callee: null, open: null });
   },
-  ask: (words, mode) => address.go({ find: mode === "find" ? words : null, hide: !words || mode === "find" ? null : mode === "rest" ? `not (${words})` : words }),
+  ask: (words, mode) => !shared && address.go({ find: mode === "find" ? words : null, hide: !words || mode === "find" ? null : mode === "rest" ? `not (${words})` : words }),
   mark: (ids) => { matched = ids && new Set(ids); refresh(); },
 });
 
@@ -83,6 +85,7 @@ function choose(found) {
 }
 
 function openGroup(name) {
+  if (shared) { choose({ node: data.nodes.find((node) => node.members && (node.group || node.label) === name)?.id }); return; }
   address.go({ open: [...address.all("open"), name], node: null, caller: null, callee: null });
 }
 
@@ -97,7 +100,7 @@ function foundNodes() {
     }
     return shown;
   }
-  if (!address.get("find")) return null;
+  if (!address.get("find") && !(shared && data.nodes.some((node) => node.found))) return null;
   return new Set(data.nodes.filter((node) => node.found).map((node) => node.id));
 }
 
@@ -176,13 +179,14 @@ function viewNow() {
 
 /** Show the data with the state of the address. */
 function refresh({ fit = false, reveal = false } = {}) {
+  if (over) return;
   const view = viewNow();
   page.dataset.view = view;
   stage.hidden = view === "table";
   for (const button of page.querySelectorAll("[data-view-button]")) button.setAttribute("aria-pressed", String(button.value === view));
   const marks = marksNow();
   sentences();
-  crumbs.show(data);
+  if (!shared) crumbs.show(data);
   const hide = address.get("hide");
   const rest = /^not \((.*)\)$/s.exec(hide);
   find.fill(address.get("find") || (rest ? rest[1] : hide), rest ? "rest" : hide ? "hide" : "find", data.counts);
@@ -285,10 +289,22 @@ function follow() {
   const badge = document.querySelector("[data-live-badge]");
   if (badge && !data.live) badge.hidden = true;
   if (!data.live) return;
-  socket = connect(`ws/graph?${address.query()}`, {
+  socket = connect(shared ? page.dataset.live : `ws/graph?${address.query()}`, {
+    onRefused: shared ? ended : null,
     onReset(message) { take(whole(message)); },
     onDiff(message) { take(apply(data, message)); },
   });
+}
+
+let over = false;
+
+/** The link is over while the page is open: nothing of it stays. */
+function ended() {
+  over = true;
+  data = whole({ nodes: [], edges: [], sentence: { traffic: "", worst: "" }, start_us: 0, end_us: 0 });
+  page.replaceChildren(el("section", { class: "state", role: "alert", data: { ended: "" } }, el("h2", {}, icon("lock"), text("shareEnded")), el("p", { text: text("shareEndedWhy") })));
+  document.querySelector(".notice.snapshot")?.remove();
+  document.getElementById("graph-data")?.remove();
 }
 
 let expiry = 0;
@@ -342,12 +358,16 @@ function listen() {
   page.querySelector("form.toolbar").addEventListener("submit", (event) => event.preventDefault());
   narrow.addEventListener("change", () => refresh({ fit: true }));
   listenKeys(picture, { find: () => find.focus(), back });
-  setInterval(() => { if (!document.hidden) sentences(); }, 1000);
+  setInterval(() => { if (!document.hidden && !over) sentences(); }, 1000);
 }
 
 listen();
 if (address.get("uiFind") && !address.get("find")) find.preset(address.get("uiFind"));
 refresh({ fit: true, reveal: true });
-replay.load().then(() => { if (address.get("at")) load(); });
-if (asked.startsWith("graph.json")) follow();
+if (shared) {
+  fetch(page.dataset.seen, { method: "POST", credentials: "same-origin" }).catch(() => {}); // the page is here all the same
+  follow();
+} else replay.load().then(() => { if (address.get("at")) load(); });
+if (shared) page.dataset.ready = "";
+else if (asked.startsWith("graph.json")) follow();
 else load();

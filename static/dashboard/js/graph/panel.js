@@ -17,9 +17,9 @@ function base(path) {
 }
 
 export class Panel {
-  /** choose(found), go(changes): both as the page does them; query(): the server's parameters. */
-  constructor(root, { choose, go, open, query }) {
-    Object.assign(this, { root, choose, go, open, query, of: "", charts: new Map() });
+  /** choose(found), go(changes): both as the page does them; query(): the server's parameters; shared: where a shared page keeps charts. */
+  constructor(root, { choose, go, open, query, shared = null }) {
+    Object.assign(this, { root, choose, go, open, query, shared, of: "", charts: new Map() });
   }
 
   /** Show a choice with data; null closes. */
@@ -78,12 +78,12 @@ export class Panel {
       el("div", { class: "figures" }, figure(text("rate"), node.rate_text), figure(text("errors"), node.error_text || "–", node.errors > 0), figure("p95", node.p95_text)),
       ...(node.findings ?? []).map((finding) => el("p", { class: "small" }, icon("warning"), " ", el("a", { href: `${base("doctor")}?finding=${finding.id}`, data: { keep: `finding${finding.id}` }, text: finding.title }))),
       ...node.versions.map((version) => el("p", { class: "small" }, `${version.version}: ${version.rate_text}, p95 ${version.p95_text}`, version.errors ? el("span", { class: "failed", text: ` ${text("fails", { share: version.error_text })}` }) : null)),
-      el("div", { class: "actions" },
+      this.shared === null ? el("div", { class: "actions" },
         node.members ? action("open", text("openGroup", { n: node.members }), () => this.open(node.group || node.label)) : null,
         node.virtual || node.members ? null : el("a", { class: "button", href: url, data: { keep: "traces" } }, icon("search"), text("findTraces")),
         action("focus", text(focused ? "noFocus" : "focusHere"), () => this.go(focused ? { focus: null, up: null, down: null, hops: null } : { focus: node.id, node: node.id })),
         node.members ? null : action("paths", text("pathsThrough"), () => this.go({ paths: node.service ?? node.id, operation: null, caller: null, callee: null, node: null, focus: null, open: null })),
-        node.members ? null : action("stops", text("ifItStops"), () => this.go({ questions: "1", without: node.id, node: null, caller: null, callee: null }))),
+        node.members ? null : action("stops", text("ifItStops"), () => this.go({ questions: "1", without: node.id, node: null, caller: null, callee: null }))) : "",
       el("div", { class: "neighbours" }, this.near(text("callers"), data.in.get(node.id), "caller"), this.near(text("callees"), data.out.get(node.id), "callee")),
     ];
   }
@@ -108,9 +108,12 @@ export class Panel {
     if (this.chosen.node) query.set("id", item.id);
     else { query.set("caller", item.caller); query.set("callee", item.callee); }
     for (const name of ["find", "hide", "focus", "hops", "up", "down", "open", "group", "trace", "histograms", "self"]) query.delete(name);
+    if (this.shared !== null && this.data.live) return; // figures only
     try {
-      const response = await fetch(base(`graph/${this.chosen.node ? "node" : "edge"}.json?${query}`), { credentials: "same-origin" });
+      const kept = this.shared === null ? base(`graph/${this.chosen.node ? "node" : "edge"}.json`) : this.shared;
+      const response = await fetch(`${kept}?${query}`, { credentials: "same-origin" });
       if (this.of !== of) return;
+      if (this.shared !== null && response.status === 404) { this.more.replaceChildren(el("p", { class: "small quiet", text: text("snapshotFigures") })); return; }
       if (!response.ok) { this.more.replaceChildren(el("p", { class: "small quiet", text: text("panelFailed", { text: response.status }) })); return; }
       this.fill(await response.json());
     } catch (problem) {

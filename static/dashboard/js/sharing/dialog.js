@@ -12,6 +12,8 @@ function written(kind, url, title) {
     const made = el("a", { href: url, text: title });
     return made.outerHTML;
   }
+  if (kind === "frame") return el("iframe", { src: `${url}?uiEmbed=v0`, title, width: "100%", height: "600", loading: "lazy", referrerpolicy: "no-referrer" }).outerHTML;
+  if (kind === "picture") return `![${title.replace(MARKDOWN, "\\$&")}](${url}/picture.png)`;
   return url;
 }
 
@@ -25,16 +27,16 @@ function pathHere() {
  * Wire the dialog, where the page has one. `state()` tells in words what the page
  * opens with; `title` names it for links in texts.
  */
-export function shareDialog({ state = () => "", title = document.title } = {}) {
+export function shareDialog({ state = () => "", title = document.title, subject, live = () => false } = {}) {
   const dialog = document.querySelector("[data-share-dialog]");
   const opener = document.querySelector("[data-share]");
   if (!dialog || !opener) return;
   const form = dialog.querySelector("[data-share-form]");
   const find = (name) => dialog.querySelector(`[data-share-${name}]`);
-  const proof = find("proof") ? new Proof(dialog) : null;
+  const proof = find("proof") ? new Proof(dialog, subject) : null;
   const kind = () => form.elements.kind.value;
   const make = find("make");
-  const words = { snapshot: text("shareSnapshot"), link: text("shareLink") };
+  const words = { snapshot: text("shareSnapshot"), link: text("shareLink"), live: text("shareLive") };
   let shown = title;
 
   const until = () => {
@@ -43,14 +45,20 @@ export function shareDialog({ state = () => "", title = document.title } = {}) {
     find("until").textContent = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" }).format(at);
   };
   const choose = () => {
-    const snapshot = kind() === "snapshot";
+    const snapshot = kind() !== "link";
     for (const part of dialog.querySelectorAll("[data-of-snapshot]")) part.hidden = !snapshot;
+    if (subject) for (const part of dialog.querySelectorAll("[data-share-no-state]")) part.hidden = true;
+    if (find("hand")) find("hand").hidden = kind() === "live";
     make.textContent = words[kind()];
     if (snapshot) proof?.begin();
   };
   opener.addEventListener("click", () => {
     if (find("state")) find("state").textContent = state() || text("shareWhole");
     until();
+    if (find("live")) {
+      find("live").hidden = !live();
+      if (!live() && kind() === "live") form.elements.kind.value = "snapshot";
+    }
     choose();
     dialog.showModal();
   });
@@ -72,11 +80,11 @@ export function shareDialog({ state = () => "", title = document.title } = {}) {
     event.preventDefault();
     make.disabled = true;
     find("problem").hidden = true;
-    const snapshot = kind() === "snapshot";
+    const snapshot = kind() !== "link";
     const body = new FormData(form);
     if (snapshot) {
       body.set("state", location.search.slice(1));
-      for (const name of proof.byHand) body.append("field", name);
+      if (kind() === "snapshot") for (const name of proof.byHand) body.append("field", name);
     } else {
       body.set("path", pathHere());
       body.set("title", title);
@@ -102,8 +110,12 @@ export function shareDialog({ state = () => "", title = document.title } = {}) {
     find("once").textContent = snapshot ? text("shareOnce") : text("shareAddress");
     find("url").value = answer.url;
     find("local").hidden = !answer.local_only;
-    find("file").hidden = !snapshot;
-    if (snapshot) find("file").href = `${answer.url}/download?format=html`;
+    const file = snapshot && !subject;
+    find("file").hidden = !file;
+    const open = answer.audience === "anyone";
+    dialog.querySelector("[data-copy-as=frame]").hidden = !answer.framed;
+    dialog.querySelector("[data-copy-as=picture]").hidden = !open;
+    if (file) find("file").href = `${answer.url}/download?format=html`;
     await copy(answer.url);
     find("url").select();
   });

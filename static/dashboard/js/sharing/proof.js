@@ -17,10 +17,12 @@ function marked(part, name) {
 }
 
 export class Proof {
-  constructor(dialog) {
+  /** subject(): what is looked at, as a query; the trace of the form unless given. */
+  constructor(dialog, subject) {
     this.dialog = dialog;
+    this.ofNames = Boolean(subject);
     this.find = (name) => dialog.querySelector(`[data-share-${name}]`);
-    this.trace = dialog.querySelector("[name=trace]").value;
+    this.subject = subject ?? (() => [["trace", dialog.querySelector("[name=trace]").value]]);
     this.forget();
     this.find("more").addEventListener("click", () => this.ask(this.page + 1));
     const remove = () => {
@@ -60,7 +62,7 @@ export class Proof {
 
   async ask(page) {
     const turn = (this.asked += 1);
-    const query = new URLSearchParams([["trace", this.trace], ["page", page], ...this.byHand.map((name) => ["field", name])]);
+    const query = new URLSearchParams([...this.subject(), ["page", page], ...this.byHand.map((name) => ["field", name])]);
     let answer;
     try {
       answer = await askJson(`${this.dialog.dataset.preview}?${query}`);
@@ -95,6 +97,6 @@ export class Proof {
       el("td", {}, el("code", { text: example.field }), el("span", { class: "quiet small", text: example.where })),
       el("td", {}, marked(example.before, "gone")),
       el("td", {}, marked(example.after, "label")),
-      el("td", {}, el("button", { type: "button", class: "button only quiet-button", "aria-label": text("shareTakeOut", { name: example.field }), title: text("shareTakeOut", { name: example.field }), on: { click: () => this.takeOut(example.field) } }, icon("close"))));
+      el("td", {}, this.ofNames ? "" : el("button", { type: "button", class: "button only quiet-button", "aria-label": text("shareTakeOut", { name: example.field }), title: text("shareTakeOut", { name: example.field }), on: { click: () => this.takeOut(example.field) } }, icon("close"))));
   }
 }
