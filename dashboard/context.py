@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from django.http import HttpRequest
 
 from dashboard.access.person import NOBODY
+from dashboard.actions.lab import may_run
 from dashboard.presenters import store_faults
 from dashboard.presenters.sources import failing
 from dashboard.presenters.strings import common_strings
@@ -36,6 +37,7 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         **told,
         "failing": sources,
         "accused": accused,
+        "lab_runs": may_run(),
         "store_title": store_faults.title(trouble[0]) if trouble else "",
         "store_text": store_faults.sentence(trouble[0]) if trouble else "",
         "store_details": trouble[1] if trouble else "",

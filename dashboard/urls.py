@@ -11,6 +11,7 @@ from dashboard.views import (
     events,
     graph_share,
     health,
+    lab,
     links,
     metrics,
     picture,
@@ -131,6 +132,12 @@ share_urls = [
     ),
     path("s/<str:token>/events", events.share_events, name="share-events"),
 ]
+lab_urls = [
+    path("lab", lab.index, name="lab"),
+    path("lab/state.json", lab.state, name="lab-state"),
+    path("lab/switch", lab.switch, name="lab-switch"),
+    path("lab/send", lab.send, name="lab-send"),
+]
 doctor_urls = [
     path("doctor", doctor.index, name="doctor"),
     path("doctor.json", doctor.data, name="doctor-data"),
@@ -213,6 +220,7 @@ urlpatterns = (
     + graph_urls
     + share_urls
     + doctor_urls
+    + lab_urls
     + account_urls
     + source_urls
     + jaeger_urls

@@ -24,7 +24,7 @@ _NAMES: dict[Right, str] = {
         trace-statistics trace-rows trace-graph trace-logs
         graph graph-questions graph-band graph-diff graph-overlay graph-paths
         graph-span graph-edge graph-node dependencies deep-dependencies
-        sources doctor
+        sources doctor lab lab-state
         stitched stitched-payload stitched-span stitched-more stitched-value
         stitched-find stitched-events stitched-statistics stitched-rows stitched-graph
         stitched-logs stitched-csv
@@ -35,6 +35,7 @@ _NAMES: dict[Right, str] = {
         share-graph-create share-graph-preview
     """,
     Right.MANAGE: """
+        lab-switch lab-send
         source-switch source-remove share-erase source-choice back-fill
         back-fill-stop back-fill-resume
     """,

@@ -45,10 +45,18 @@ class Request:
         }
         if resend:
             attributes["http.request.resend_count"] = resend
+        state = mesh.switches.state
+        parent = self.handed_on(caller, parent)
         span, context = mesh.start(
             *caller, f"GET {callee[0]}", SpanKind.CLIENT, parent, start_ns, attributes
         )
-        end_ns, status = self.serve(callee, path, context, start_ns + NETWORK_NS)
+        if callee[0] in state.abort:
+            end_ns, status = start_ns + NETWORK_NS, state.abort[callee[0]]
+        elif ":".join(callee) in state.dead:
+            end_ns, status = start_ns + NETWORK_NS, 503
+        else:
+            begin_ns = start_ns + NETWORK_NS + state.delay_ms.get(callee[0], 0) * MS
+            end_ns, status = self.serve(callee, path, context, begin_ns)
         end_ns += mesh.took(0.3)
         span.set_attribute("http.response.status_code", status)
         if status >= 400:
@@ -61,6 +69,20 @@ class Request:
             mesh.errors[caller[0], callee[0]] -= 1
         self.end(span, end_ns)
         return end_ns, status
+
+    def handed_on(
+        self, caller: tuple[str, str], context: Context | None
+    ) -> Context | None:
+        """The context that an application's call carries, as the switches say."""
+        key = ":".join(caller)
+        mode = self.mesh.switches.state.mode_of(key)
+        if mode == "none":
+            return None
+        if mode == "leaked" and context is not None:
+            before = self.mesh.before.get(key)
+            self.mesh.before[key] = context
+            return before or context
+        return context
 
     def serve(
         self, callee: tuple[str, str], path: str, parent: Context | None, start_ns: int
@@ -80,7 +102,9 @@ class Request:
             "reviews": self.reviews,
             "ratings": self.ratings,
         }[callee[0]]
-        end_ns, status = work(callee[1], context, start_ns + self.mesh.took(0.4), span)
+        slow_ns = self.mesh.switches.state.slow_ms.get(":".join(callee), 0) * MS
+        begin_ns = start_ns + self.mesh.took(0.4) + slow_ns
+        end_ns, status = work(callee[1], context, begin_ns, span)
         span.set_attribute("http.response.status_code", status)
         if status >= 500:
             span.set_status(Status(StatusCode.ERROR))
@@ -117,7 +141,9 @@ class Request:
         me = ("productpage", version)
         details_end, _ = self.call(me, ("details", "v1"), "/details/0", context, at_ns)
         parallel = self.mesh.chance(0.3)
-        reviews = ("reviews", self.mesh.random.choice(["v1", "v2", "v3"]))
+        weights = self.mesh.switches.state.weights
+        (asked,) = self.mesh.random.choices(list(weights), list(weights.values()))
+        reviews = ("reviews", asked)
         begin = at_ns + MS // 4 if parallel else details_end + self.mesh.took(0.5)
         reviews_end, _ = self.call(me, reviews, "/reviews/0", context, begin)
         end_ns = max(details_end, reviews_end)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -12,7 +13,16 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import (
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from dashboard.demo.switches import Demo
 
 MS = 1_000_000
 Later = Callable[[int, Span], None]
@@ -26,7 +36,10 @@ class Mesh:
         endpoint_url: str,
         headers: dict[str, str] | None = None,
         seed: int | None = None,
+        switches: Demo | None = None,
     ):
+        self.switches = switches or Demo()
+        self.before: dict[str, Context | None] = {}  # of the last request, for leaks
         self.random = random.Random(seed)
         exporter = OTLPSpanExporter(endpoint=endpoint_url, headers=headers, timeout=5)
         self.processor = BatchSpanProcessor(
@@ -50,7 +63,11 @@ class Mesh:
                     "host.name": f"node-{sum(map(ord, service)) % 3 + 1}",
                 }
             )
-            provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+            provider = TracerProvider(
+                sampler=ParentBased(Switched(self.switches)),
+                resource=resource,
+                shutdown_on_exit=False,
+            )
             provider.add_span_processor(self.processor)
             self.tracers[key] = provider.get_tracer("bookinfo.demo", "1.0")
         return self.tracers[key]
@@ -87,6 +104,27 @@ class Mesh:
     def close(self) -> None:
         """Send what is waiting."""
         self.processor.shutdown()
+
+
+class Switched(Sampler):
+    """Samples so many per cent, as the switches say."""
+
+    def __init__(self, switches: Demo) -> None:
+        self.switches = switches
+
+    def should_sample(
+        self, parent_context: Context | None, trace_id: int, *args: Any, **kwargs: Any
+    ) -> SamplingResult:
+        """By the trace id, as ratio samplers do."""
+        limit = TraceIdRatioBased.TRACE_ID_LIMIT
+        share = self.switches.state.sampling / 100
+        if trace_id & limit < share * (limit + 1):
+            return SamplingResult(Decision.RECORD_AND_SAMPLE)
+        return SamplingResult(Decision.DROP)
+
+    def get_description(self) -> str:
+        """For logs."""
+        return "as switched"
 
 
 def fail(span: Span, text: str, at_ns: int, kind: str = "OperationalError") -> None:

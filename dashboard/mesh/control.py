@@ -2,7 +2,8 @@
 
 GET  /state     what runs and how it is switched
 POST /state     {"switch": value, …} sets switches
-POST /send      {"count": n} asks for the product page n times
+POST /send      {"count": n} asks for the product page n times; with
+                "wait": false the answer does not wait for theirs
 """
 
 from __future__ import annotations
@@ -78,6 +79,9 @@ class Control:
                 count = body.get("count", 1)
                 if not isinstance(count, int) or not 0 < count <= MOST_AT_ONCE:
                     return _said(400, f"count must be from 1 to {MOST_AT_ONCE}.")
+                if body.get("wait") is False:
+                    self.runner.traffic.send_soon(count)
+                    return _json({"statuses": []})
                 statuses = await self.runner.traffic.send(count, 4, "/productpage", {})
                 return _json({"statuses": statuses})
         return _said(404, "There are GET /state, POST /state and POST /send.")

@@ -58,6 +58,12 @@ class Traffic:
 
         return list(await asyncio.gather(*(one() for _ in range(count))))
 
+    def send_soon(self, count: int) -> None:
+        """So many visits, four at once; nobody waits for them."""
+        task = asyncio.ensure_future(self.send(count, 4, "/productpage", {}))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
     def start(self) -> None:
         """Begin to ask as the state says."""
         run = asyncio.get_running_loop().create_task
