@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
+from dashboard.adjusters.roots import main_root
+from dashboard.analysis.critical_path import find_critical_path
 from dashboard.analysis.self_time import self_times
 from dashboard.analysis.statistics import exact_sum, nearest_rank
 from dashboard.traces.trace import Flag, Int64, Trace
@@ -83,6 +85,9 @@ class Side:
     self_ns: int = 0
     p50_ns: int = 0
     p95_ns: int = 0
+    critical_ns: int = 0  # on the critical path of the main root
+    each_ns: tuple[int, ...] = ()  # the same, of each trace in which it occurs
+    versions: tuple[str, ...] = ()
 
 
 NOTHING = Side()
@@ -184,11 +189,18 @@ def _overlap(a: dict[int, float], b: dict[int, float]) -> float:
 
 def _side(table: PathTable, traces: Iterable[Trace]) -> tuple[dict[int, Side], int]:
     """Figures by path's number, and how many traces there were."""
-    columns: list[list[np.ndarray]] = [[], [], [], [], []]
+    columns: list[list[np.ndarray]] = [[], [], [], [], [], []]
+    versions: dict[int, set[str]] = defaultdict(set)
     count = 0
     for trace in traces:
         failed = (trace.flags & Flag.ERROR) != 0
         numbers = table.numbers_of(trace)
+        if "version" in trace.facts:
+            for number, value in set(
+                zip(numbers.tolist(), trace.facts["version"].tolist(), strict=True)
+            ):
+                if value >= 0:
+                    versions[number].add(trace.fact_values[value])
         for column, part in zip(
             columns,
             (
@@ -197,6 +209,7 @@ def _side(table: PathTable, traces: Iterable[Trace]) -> tuple[dict[int, Side], i
                 self_times(trace) if len(trace) else trace.duration_ns,
                 failed,
                 np.full(len(trace), count),
+                critical_times(trace),
             ),
             strict=True,
         ):
@@ -204,7 +217,9 @@ def _side(table: PathTable, traces: Iterable[Trace]) -> tuple[dict[int, Side], i
         count += 1
     if not count:
         return {}, 0
-    number, duration, own, failed, which = (np.concatenate(c) for c in columns)
+    number, duration, own, failed, which, critical = (
+        np.concatenate(c) for c in columns
+    )
     order = np.lexsort((duration, number))
     paths, first = np.unique(number[order], return_index=True)
     result = {}
@@ -212,13 +227,28 @@ def _side(table: PathTable, traces: Iterable[Trace]) -> tuple[dict[int, Side], i
         paths.tolist(), np.split(order, first[1:].tolist()), strict=False
     ):
         ordered = duration[rows]
+        of_trace, place = np.unique(which[rows], return_inverse=True)
+        each = np.zeros(len(of_trace), np.int64)
+        np.add.at(each, place.reshape(-1), critical[rows])
         result[path] = Side(
             count=len(rows),
-            traces=len(np.unique(which[rows])),
+            traces=len(of_trace),
             errors=int(failed[rows].sum()),
             sum_ns=exact_sum(ordered),
             self_ns=exact_sum(own[rows]),
             p50_ns=nearest_rank(ordered, 50),
             p95_ns=nearest_rank(ordered, 95),
+            critical_ns=exact_sum(each),
+            each_ns=tuple(each.tolist()),
+            versions=tuple(sorted(versions.get(path, ()))),
         )
     return result, count
+
+
+def critical_times(trace: Trace) -> Int64:
+    """Nanoseconds that each row is on the critical path of the main root."""
+    result = np.zeros(len(trace), np.int64)
+    if len(trace):
+        path = find_critical_path(trace, main_root(trace))
+        np.add.at(result, path.row, path.end_ns - path.start_ns)
+    return result

@@ -86,7 +86,7 @@ def values_of(trace: Trace, frames: Frames, key: str) -> Values:
         # An escape may hide the key from a search through the bytes.
         if needle not in raw and b"\\" not in raw:
             continue
-        for pair in _pairs(raw):
+        for pair in pairs_of(raw):
             if pair.key == wanted:
                 number[row] = number_of(pair.value)
                 break
@@ -100,7 +100,7 @@ def keys_of(trace: Trace, frames: Frames) -> list[str]:
     found: Counter[str] = Counter()
     for _, ends, body in frames:
         for raw in islice(_cut(ends, body), SAMPLED_PER_FRAME):
-            found.update({str(pair.key) for pair in _pairs(raw)})
+            found.update({str(pair.key) for pair in pairs_of(raw)})
     for process in trace.processes:
         found.update({tag.key for tag in process.tags})
     offered = (key for key, _ in found.most_common() if len(key) <= MAX_KEY)
@@ -119,7 +119,8 @@ def _cut(ends: np.ndarray, body: bytes) -> Iterator[bytes]:
         position = end
 
 
-def _pairs(raw: bytes) -> Iterable[_Pair]:
+def pairs_of(raw: bytes) -> Iterable[_Pair]:
+    """Keys and values of one span's own tags, from its details."""
     if not raw:
         return ()
     try:

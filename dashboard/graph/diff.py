@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
+from dashboard.analysis.significance import holm, mann_whitney, proportions, rates
 from dashboard.graph import attributes as a
 from dashboard.graph.measures import NOTHING, Measure, Measures
-from dashboard.graph.significance import holm, mann_whitney, proportions, rates
 
 ALPHA = 0.01
 LEAST_CALLS = 10  # of both sides, for latencies

@@ -9,11 +9,11 @@ from collections import Counter
 import networkx as nx
 import pytest
 
+from dashboard.analysis.significance import holm, mann_whitney, proportions, rates
 from dashboard.graph.build import build_graph, levels_for
 from dashboard.graph.contribution import Contribution, Tally
 from dashboard.graph.diff import Difference, Sample, compare, union
 from dashboard.graph.histogram import bucket_of
-from dashboard.graph.significance import holm, mann_whitney, proportions, rates
 from dashboard.graph.tables import tables_of
 
 # caller, callee: calls, share that fails, median in ms

@@ -67,11 +67,12 @@ def rates(count_a: int, exposure_a: float, count_b: int, exposure_b: float) -> f
 
 
 def mann_whitney(
-    before: Mapping[int, int], after: Mapping[int, int]
+    before: Mapping[int, int] | Mapping[float, int],
+    after: Mapping[int, int] | Mapping[float, int],
 ) -> tuple[float, float]:
     """Two-sided p, and the chance that one of ``after`` is slower than one of ``before``.
 
-    On histograms: values of one bucket are ties, for which the spread is corrected.
+    On histograms (value or bucket → number): values of one bucket are ties, for which the spread is corrected.
     """
     n, m = sum(before.values()), sum(after.values())
     if not n or not m:
