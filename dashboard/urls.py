@@ -7,6 +7,7 @@ from django.urls import path
 from dashboard.views import (
     account,
     carry,
+    compare,
     doctor,
     events,
     graph_share,
@@ -38,7 +39,11 @@ search_urls = [
 ]
 trace_urls = [
     path("trace/<str:trace_id>.json", trace_exports.document, name="trace-document"),
+    path("trace/<str:first>...<str:rest>", compare.traces, name="trace-compare"),
     path("trace/<str:trace_id>", trace.show, name="trace"),
+    path("trace/<str:trace_id>/alike", compare.alike, name="trace-alike"),
+    path("trace/<str:trace_id>/fastest", compare.fastest, name="trace-fastest"),
+    path("compare", compare.show, name="compare"),
     path("trace/<str:trace_id>/payload", trace.payload, name="trace-payload"),
     path("trace/<str:trace_id>/span/<int:row>", span.span, name="trace-span"),
     path("trace/<str:trace_id>/span/<int:row>/more", span.more, name="span-more"),

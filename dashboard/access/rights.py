@@ -22,6 +22,7 @@ _NAMES: dict[Right, str] = {
         home search search-ask lookup account link-open
         trace trace-span span-more span-value trace-find trace-events
         trace-statistics trace-rows trace-graph trace-logs
+        compare trace-compare trace-alike trace-fastest
         graph graph-questions graph-band graph-diff graph-overlay graph-paths
         graph-span graph-edge graph-node dependencies deep-dependencies
         sources doctor lab lab-state

@@ -91,6 +91,16 @@ def explain(found: Comparison) -> Difference:
     )
 
 
+def chance_of_times(a_ns: list[int], b_ns: list[int]) -> float | None:
+    """The chance that two groups' times differ so much without a cause.
+
+    ``None`` where there are too few of them.
+    """
+    if min(len(a_ns), len(b_ns)) < LEAST_TRACES:
+        return None
+    return mann_whitney(Counter(a_ns), Counter(b_ns))[0]
+
+
 def _times(side: Side, traces: int) -> Counter[int]:
     """Time of each trace → number; traces without the path spend none on it."""
     times = Counter(side.each_ns)

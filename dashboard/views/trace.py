@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import brotli
 from django.conf import settings
@@ -90,6 +91,10 @@ def shown_of(record: TraceRecord) -> Shown:
 @require_safe
 def show(request: HttpRequest, trace_id: str) -> HttpResponse:
     """The page; a trace that is not stored is asked of the backends."""
+    if "..." in trace_id:  # as Jaeger's link to an empty comparison
+        names = [name for name in trace_id.split("...") if name]
+        query = f"?first={quote(names[0])}" if names else ""
+        return redirect(f"{reverse('dashboard:compare')}{query}")
     try:
         wanted = normalise_trace_id(trace_id)
     except ValueError as problem:
