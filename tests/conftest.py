@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 from django.test import AsyncClient, Client
+from hypothesis import settings
 
 from tests.peers import browser as chromium
 from tests.peers import jaeger as jaegers
@@ -13,6 +16,18 @@ from tests.peers.mesh import collector, start_mesh
 from tests.peers.running import RunningSpanboard
 
 __all__ = ["collector", "start_mesh"]
+# No test asserts times, and a busy machine is no fault.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+@pytest.fixture(autouse=True)
+def made_traces_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made traces began half a minute ago, however long the tests run already."""
+    start_us = int(time.time() * 1e6) - 30_000_000
+    for name, module in list(sys.modules.items()):
+        if name.startswith("tests.") and hasattr(module, "START_US"):
+            monkeypatch.setattr(module, "START_US", start_us)
 
 
 @pytest.fixture

@@ -20,8 +20,10 @@ def diagnoses(source: str = "") -> QuerySet[Diagnosis]:
 
 def open_count() -> int:
     """How many findings should trouble somebody: not those that are only suspect."""
-    living = diagnoses().filter(**LIVING)
-    return living.exclude(certainty="suspect").count()
+    living = Diagnosis.objects.filter(**LIVING).exclude(certainty="suspect")
+    if not living.exists():  # the usual case asks nothing else
+        return 0
+    return living.filter(source__in=visible_sources()).count()
 
 
 def accused(source: str = "") -> dict[str, list[Diagnosis]]:

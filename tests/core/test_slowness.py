@@ -19,7 +19,10 @@ from dashboard.graph.slowness import (
 )
 from tests.factories import START_US, make_trace
 
-MINUTE = START_US // 60_000_000
+
+def minute() -> int:
+    """The minute in which made traces begin."""
+    return START_US // 60_000_000
 
 
 def histogram(durations: list[int]) -> dict[int, int]:
@@ -71,11 +74,11 @@ def test_own_spans_are_taken_out_where_they_were_counted() -> None:
     )
     key = ("a", "x")
     bucket = bucket_of(5_000)
-    counted = Known({key: {bucket: 3}}, MINUTE - 1, MINUTE + 1, holds_own=True)
+    counted = Known({key: {bucket: 3}}, minute() - 1, minute() + 1, holds_own=True)
     assert without_own(counted, trace, key) == {bucket: 2}
-    outside = Known({key: {bucket: 3}}, MINUTE + 1, MINUTE + 9, holds_own=True)
+    outside = Known({key: {bucket: 3}}, minute() + 1, minute() + 9, holds_own=True)
     assert without_own(outside, trace, key) == {bucket: 3}
-    copied = Known({key: {bucket: 3}}, MINUTE - 1, MINUTE + 1)
+    copied = Known({key: {bucket: 3}}, minute() - 1, minute() + 1)
     assert without_own(copied, trace, key) == {bucket: 3}
 
 
