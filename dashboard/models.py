@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboard.access.models import AccessToken, User
 from dashboard.doctor_models import Diagnosis, DoctorState
+from dashboard.note_models import Note, ShareComment
 from dashboard.share_models import SavedLink, ShareEvent, ShareLink, Snapshot
 
 # Django finds an application's models here.
@@ -16,7 +17,9 @@ __all__ = [
     "AccessToken",
     "Diagnosis",
     "DoctorState",
+    "Note",
     "SavedLink",
+    "ShareComment",
     "ShareEvent",
     "ShareLink",
     "Snapshot",

@@ -31,6 +31,7 @@ class Snapshot(models.Model):
     details = models.BinaryField()
     content = models.BinaryField(default=b"")  # of other kinds than a trace
     redaction = models.JSONField(default=dict)
+    notes = models.JSONField(default=list)  # redacted; rows of the copy
 
     class Meta:
         """Found by trace id, for erasure."""

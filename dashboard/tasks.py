@@ -21,6 +21,7 @@ from dashboard.actions import (
     doctor,
     ingest,
     meters,
+    notes,
     pull,
     retention,
     rollups,
@@ -125,3 +126,4 @@ def tally_sources() -> None:
 def expire_shares() -> None:
     """Delete shares whose time is over."""
     shares.expire_shares()
+    notes.sweep_notes()

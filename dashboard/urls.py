@@ -15,6 +15,7 @@ from dashboard.views import (
     lab,
     links,
     metrics,
+    notes,
     picture,
     search,
     share,
@@ -49,6 +50,10 @@ trace_urls = [
     path("trace/<str:trace_id>/span/<int:row>/more", span.more, name="span-more"),
     path("trace/<str:trace_id>/span/<int:row>/value", span.value, name="span-value"),
     path("trace/<str:trace_id>/find", trace.find, name="trace-find"),
+    path("trace/<str:trace_id>/notes", notes.trace_notes, name="trace-notes"),
+    path("trace/<str:trace_id>/notes/new", notes.add, name="note-add"),
+    path("notes/<int:note_id>/edit", notes.edit, name="note-edit"),
+    path("notes/<int:note_id>/delete", notes.delete, name="note-delete"),
     path("trace/<str:trace_id>/events", events.trace_events, name="trace-events"),
     path(
         "trace/<str:trace_id>/download", trace_exports.download, name="trace-download"
@@ -134,6 +139,14 @@ share_urls = [
         picture.share_picture,
         {"kind": "png"},
         name="share-png",
+    ),
+    path("s/<str:token>/notes", notes.share_notes, name="share-notes"),
+    path("s/<str:token>/thread", notes.thread, name="share-thread"),
+    path("s/<str:token>/thread/new", notes.comment, name="share-comment"),
+    path(
+        "s/<str:token>/thread/<int:comment_id>/delete",
+        notes.delete_comment,
+        name="share-comment-delete",
     ),
     path("s/<str:token>/events", events.share_events, name="share-events"),
 ]

@@ -11,6 +11,7 @@ _NAMES: dict[Right, str] = {
         share-open share-payload share-span share-more share-value share-find
         share-download share-raw share-statistics share-rows share-graph share-logs
         share-csv share-events share-seen share-svg share-png share-panel
+        share-notes share-thread share-comment share-comment-delete
     """,
     Right.READ: """
         v1-services v1-service-operations v1-operations v1-traces v1-trace
@@ -21,7 +22,7 @@ _NAMES: dict[Right, str] = {
     Right.VIEW: """
         home search search-ask lookup account link-open
         trace trace-span span-more span-value trace-find trace-events
-        trace-statistics trace-rows trace-graph trace-logs
+        trace-statistics trace-rows trace-graph trace-logs trace-notes
         compare trace-compare trace-alike trace-fastest
         graph graph-questions graph-band graph-diff graph-overlay graph-paths
         graph-span graph-edge graph-node dependencies deep-dependencies
@@ -34,6 +35,7 @@ _NAMES: dict[Right, str] = {
         upload doctor-judge shares share-create share-revoke share-extend share-delete
         share-renew share-preview share-import link-create
         share-graph-create share-graph-preview
+        note-add note-edit note-delete
     """,
     Right.MANAGE: """
         lab-switch lab-send

@@ -21,6 +21,7 @@ from dashboard.actions.rollups import fold_rollups
 from dashboard.graph.contribution import Contribution
 from dashboard.live.events import TRACES, publish
 from dashboard.models import (
+    Note,
     Snapshot,
     Tombstone,
     TraceRecord,
@@ -83,6 +84,7 @@ def erase_trace(trace_id: str, *, shares: bool = False, clear: bool = True) -> E
                 for source_id, copy in sources.items()
             ]
         )
+        Note.objects.filter(trace_key=key).delete()
         if shares:
             result.snapshots = _erase_snapshots(key)
     result.copies, result.stones = len(records), len(stones)

@@ -16,12 +16,14 @@ from django.utils import timezone
 
 from dashboard.access.person import LOCAL, Person, Right
 from dashboard.access.tokens import hash_token, hashes_of, new_token
+from dashboard.actions import notes
 from dashboard.analysis.analyse import analyse
 from dashboard.analysis.summary import summarise
 from dashboard.models import TraceRecord
-from dashboard.redaction.apply import preview, redact_shared
+from dashboard.note_models import ShareComment
 from dashboard.redaction.own import Policy, read_policy
 from dashboard.redaction.redactor import Redactor
+from dashboard.redaction.written import preview_all, redact_all
 from dashboard.share_models import ShareEvent, ShareLink, Snapshot
 from dashboard.traces import codec
 from dashboard.traces.ids import trace_key
@@ -44,7 +46,11 @@ def preview_share(
 
     It holds the secrets themselves: for the author only, and never to be stored.
     """
-    return preview(_whole(record), site_policy(), extra_keys, page=page)
+    trace = _whole(record)
+    _, written = notes.written_on(record, trace)
+    found = preview_all(trace, site_policy(), extra_keys, written, page=page)
+    pins = sum(not one.text for one in written)
+    return found | {"notes": len(written) - pins, "pins": pins}
 
 
 def _whole(record: TraceRecord) -> Trace:
@@ -74,7 +80,11 @@ def create_snapshot_share(
     """
     check_link(days, audience)
     policy = site_policy()
-    clean, report, state = redact_shared(_whole(record), policy, extra_keys, state)
+    trace = _whole(record)
+    found, written = notes.written_on(record, trace)
+    clean, report, state, written = redact_all(
+        trace, policy, extra_keys, state, written
+    )
     fields = contents(clean, known or {})
     with transaction.atomic():
         snapshot = Snapshot.objects.create(
@@ -86,6 +96,7 @@ def create_snapshot_share(
             complete=record.settled and not record.orphan_count,
             **fields,
             redaction=report,
+            notes=notes.kept_notes(found, written),
         )
         link, token = add_link(
             snapshot,
@@ -304,6 +315,13 @@ def _drop_unlinked() -> int:
     dead = Snapshot.objects.exclude(pk__in=alive().values("snapshot")).exclude(
         columns=b"", content=b""
     )
+    ShareComment.objects.filter(snapshot__in=dead).delete()
     return dead.update(
-        columns=b"", details=b"", content=b"", summary={}, redaction={}, title=""
+        columns=b"",
+        details=b"",
+        content=b"",
+        summary={},
+        redaction={},
+        notes=[],
+        title="",
     )

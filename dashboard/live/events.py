@@ -73,10 +73,10 @@ def publish(group: str, message: dict[str, Any]) -> None:
         event = {
             "type": "changed",
             "group": group,
-            "from": _sender.name,
-            "number": _sender.number(),
             **message,
         }
+        if group in (TRACES, SOURCES):  # the hub hears all of these
+            event |= {"from": _sender.name, "number": _sender.number()}
         at_home = _server_loop is not None and _server_loop.is_running()
         loop = _server_loop if at_home else _sender.own_loop()
     assert loop is not None

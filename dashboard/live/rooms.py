@@ -12,6 +12,7 @@ from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
+from dashboard.actions.threads import thread_group
 from dashboard.live import access, following
 from dashboard.live.hub import Hub
 
@@ -307,3 +308,34 @@ class FollowConsumer(RoomConsumer):
         """To those who follow: the presenter has left."""
         self.waiting.pop("state", None)
         self.offer("gone", {})
+
+
+class ThreadConsumer(RoomConsumer):
+    """Tells the page of a share that its thread has changed; takes nothing."""
+
+    group = ""
+
+    async def begin(self, route: dict[str, Any]) -> None:
+        """Hear the thread of the snapshot, and nothing else."""
+        self.group = thread_group(int(self.subject.removeprefix("share ")))
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        self.offer("hello", {"beat_s": settings.SPANBOARD_LIVE_BEAT_SECONDS})
+        self.offer("changed", {})  # what happened before the connection
+
+    async def tend(self) -> None:
+        """A sign of life."""
+        self.offer("alive", {})
+
+    async def leave(self) -> None:
+        """Hear no more."""
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None
+    ) -> None:
+        """Nothing that a page says counts."""
+
+    async def changed(self, message: dict[str, Any]) -> None:
+        """A comment was written or deleted."""
+        self.offer("changed", {})

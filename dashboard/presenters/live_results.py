@@ -11,6 +11,7 @@ import msgspec
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from dashboard.actions.notes import notes_mark
 from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.results import found_text, result_row
@@ -164,11 +165,18 @@ def trace_state(key: str) -> dict[str, Any]:
         .first()
     )
     if found is None:
-        return {"version": 0, "span_count": 0, "growing": False, "complete": False}
+        return {
+            "version": 0,
+            "span_count": 0,
+            "growing": False,
+            "complete": False,
+            "notes": "",
+        }
     version, span_count, settled, orphan_count = found
     return {
         "version": version,
         "span_count": span_count,
         "growing": not settled,
         "complete": settled and not orphan_count,
+        "notes": notes_mark(key),
     }

@@ -64,12 +64,23 @@ def place_words(example: dict[str, Any]) -> str:
     return _("%(spans)s of %(services)s") % {"spans": spans, "services": names}
 
 
+def _notes_text(notes: int, pins: int) -> str:
+    """How much of what people wrote goes along; empty where there is nothing."""
+    if not notes and not pins:
+        return ""
+    return _("It takes along notes: %(notes)s, pins: %(pins)s.") % {
+        "notes": notes,
+        "pins": pins,
+    }
+
+
 def preview_answer(found: dict[str, Any]) -> dict[str, Any]:
     """A preview for the dialog: the sentence, rules, and a page of examples."""
     return {
         "ok": True,
         "total": found["total"],
         "total_text": text.count(found["total"]),
+        "notes_text": _notes_text(found.get("notes", 0), found.get("pins", 0)),
         "rules": rules_found(found["rules"]),
         "examples": [
             {**example, "where": place_words(example)} for example in found["examples"]

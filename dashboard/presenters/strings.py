@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from dashboard.presenters.together_strings import follow_strings
+from dashboard.presenters.together_strings import follow_strings, note_strings
 from dashboard.presenters.trace_views import view_strings
 
 
@@ -76,6 +76,7 @@ def trace_strings() -> dict[str, str]:
         **common_strings(),
         **view_strings(),
         **follow_strings(),
+        **note_strings(),
         "stateWindow": _("{from} to {to}"),
         "stateSpan": _("“{name}” selected"),
         "stateFind": _("looking for “{text}”"),

@@ -26,3 +26,33 @@ def follow_strings() -> dict[str, str]:
         "followAgain": _("Follow again"),
         "leaveRoom": _("Leave"),
     }
+
+
+def note_strings() -> dict[str, str]:
+    """Texts of notes, pins and threads."""
+    return {
+        "notes": _("Notes"),
+        "pins": _("Pins"),
+        "noNotes": _("No notes yet."),
+        "oneNote": _("1 note"),
+        "manyNotes": _("{n} notes"),
+        "pinned": _("pinned"),
+        "pinSpan": _("Pin this span"),
+        "pinnedBy": _("Pinned by {name}"),
+        "pinOfOther": _("{name} pinned this span, and an admin or {name} unpins it."),
+        "writeNote": _("Write a note on this span"),
+        "writeTraceNote": _("Write a note on the trace"),
+        "addNote": _("Add note"),
+        "editNote": _("Edit the note"),
+        "saveNote": _("Save"),
+        "deleteNote": _("Delete the note"),
+        "edited": _("edited"),
+        "spanGone": _("Its span is not in the trace now."),
+        "noComments": _("No comments yet."),
+        "newComments": _("{n}, {fresh} new"),
+        "writeComment": _("Write a comment"),
+        "addComment": _("Comment"),
+        "deleteComment": _("Delete the comment"),
+        "nameShown": _("All who may open this link see your name and what you write."),
+        "signInToComment": _("Sign in to write a comment."),
+    }

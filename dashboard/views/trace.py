@@ -125,6 +125,9 @@ def show(request: HttpRequest, trace_id: str) -> HttpResponse:
         "events": reverse("dashboard:trace-events", args=args),
         "live": f"ws/trace/{record.trace_id}",
         "follow": f"ws/follow/{record.trace_id}/",
+        "notes": reverse("dashboard:trace-notes", args=args),
+        "note_add": reverse("dashboard:note-add", args=args),
+        "note_change": reverse("dashboard:note-delete", args=[0])[: -len("0/delete")],
         "download": reverse("dashboard:trace-download", args=args),
         "trace": reverse("dashboard:trace", args=["0"])[:-1],
     }

@@ -77,6 +77,8 @@ export class Proof {
 
   draw(answer) {
     this.find("total").textContent = text("shareTotal", { n: answer.total_text });
+    this.find("notes").textContent = answer.notes_text;
+    this.find("notes").hidden = !answer.notes_text;
     const chip = (rule) => el("li", { class: rule.count ? "rule" : "rule none" }, icon("ok"), ` ${rule.words} `, el("b", { text: String(rule.count) }));
     this.find("rules").replaceChildren(...answer.rules.filter((rule) => rule.count).map(chip));
     const silent = answer.rules.filter((rule) => !rule.count);

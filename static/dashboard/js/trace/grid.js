@@ -23,6 +23,7 @@ export class Grid {
     this.matches = null;
     this.lit = null; // rows that a sentence speaks of
     this.events = null; // times of logs, by row
+    this.notes = null; // notes and pins, by row
     this.insets = []; // [{item, element, height, place}], details between the rows
     this.empty = el("p", { class: "grid-state quiet", text: text("nothingShown"), hidden: true });
     scroller.before(this.empty);

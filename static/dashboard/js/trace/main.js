@@ -16,8 +16,7 @@ import { Plan, SPAN } from "./plan.js";
 import { resizable } from "./resize.js";
 import { shareDialog } from "../sharing/dialog.js";
 import { stateWords } from "../sharing/words.js";
-import { Follow } from "../together/follow.js";
-import { Presented } from "../together/presented.js";
+import { notesOf, together } from "../together/together.js";
 import { changes, decodeOpened, decodeRows, decodeServices, encodeCollapsed, encodeOpened, encodeServices, fromUs, readState, toUs, writeState } from "./state.js";
 import { Views } from "./views.js";
 import { TimeWindow } from "./window.js";
@@ -57,6 +56,7 @@ const choices = new Choices(page, (name) => app.chosen(name));
 
 const actions = {
   urls,
+  get notes() { return grid.notes; },
   get version() { return model.header.version; },
   go: (row) => app.go(row),
   step: (by) => app.step(by),
@@ -238,6 +238,8 @@ async function load() {
   plan.update();
   grid.show(model, plan);
   time.show(model);
+  if (old) grid.notes?.load();
+  else grid.notes = notesOf(page, app);
   const opened = old ? restore(app, old) : [];
   plan.update();
   correctClocks();
@@ -342,28 +344,26 @@ async function start() {
   listen(app, page);
   views.start();
   wire();
-  if (urls.follow) together();
+  together(page, app, views, { apply: (state) => apply(state, false, false), window: applyWindow, spans: followSpans });
   addEventListener("popstate", () => apply(readState(), false));
   // A share's page tells that somebody looks: a preview that runs no script does not count.
   if (urls.seen) fetch(urls.seen, { method: "POST" }).catch((problem) => console.warn("The opening could not be counted:", problem));
   if (urls.live) {
     const differs = (message) => message.version !== model.header.version || message.growing !== model.header.growing;
     const grow = (message) => {
+      if (grid.notes?.heard(message) && !differs(message)) return;
       badge(page, message);
       if (differs(message)) reload();
     };
     // What happened before the connection, or while the page was out of view.
-    connect(urls.live, { onReset: (message) => { if (message.version && differs(message)) grow(message); }, onDiff: grow });
+    connect(urls.live, { onReset: (message) => { if (message.version && differs(message)) grow(message); else grid.notes?.heard(message); }, onDiff: grow });
   }
 }
 
-/** Present this page, or follow another; what is followed takes no focus away. */
-function together() {
-  const spans = async (state) => {
-    applying = true;
-    try { await applySpans(state, false, false); } finally { applying = false; }
-  };
-  new Follow(page, new Presented(page, app, views, { apply: (state) => apply(state, false, false), window: applyWindow, spans })).start();
+/** Bring details to what a presenter shows; what is followed takes no focus away. */
+async function followSpans(state) {
+  applying = true;
+  try { await applySpans(state, false, false); } finally { applying = false; }
 }
 
 function wire() {

@@ -7,6 +7,10 @@ function fault(problem) {
   return el("section", { class: "fault", role: "alert" }, icon("error"), text("detailsFailed", { text: problem.message }));
 }
 
+function notesOf(span, actions) {
+  return actions.notes ? [actions.notes.section(span)] : [];
+}
+
 /** Buttons that both places have. */
 function shared(span, actions) {
   return [
@@ -39,7 +43,7 @@ export class Panel {
       if (ticket !== this.wanted) return false;
       this.spanId = span.span_id;
       const buttons = [...shared(span, this.actions), ["up", text("previousSpan"), () => this.actions.step(-1)], ["down", text("nextSpan"), () => this.actions.step(1)], ["close", text("close"), () => this.actions.close()]];
-      this.root.replaceChildren(detailHead(span, this.actions, buttons), ...detailParts(span, this.actions));
+      this.root.replaceChildren(detailHead(span, this.actions, buttons), ...notesOf(span, this.actions), ...detailParts(span, this.actions));
       this.root.scrollTop = 0;
       return true;
     } catch (problem) {
@@ -82,7 +86,7 @@ export class Inline {
       const span = await fetchDetail(this.actions.urls, row, this.actions.version);
       one.id = span.span_id;
       const buttons = [...shared(span, this.actions), ["close", text("close"), () => this.actions.close(row)]];
-      cell.append(detailHead(span, this.actions, buttons), el("div", { class: "columns" }, ...detailParts(span, this.actions)));
+      cell.append(detailHead(span, this.actions, buttons), ...notesOf(span, this.actions), el("div", { class: "columns" }, ...detailParts(span, this.actions)));
     } catch (problem) {
       cell.append(fault(problem));
     }

@@ -21,12 +21,15 @@ export function fillSpan(grid, made, row, place, marks) {
   let label = text("rowLabel", { service, operation, duration: took });
   if (server >= 0) label += `, ${text("bothHalves")}`;
   if (failed) label += `, ${text("failed")}`;
+  const told = toldOf(grid, row, server);
+  if (told) label += `, ${told.words}`;
   made.root.setAttribute("aria-label", label);
   made.root.className = classes(grid, row, server);
   made.name.className = `cell name svc-${slot}`;
   const parts = [made.caret, made.edge];
   if (failed) parts.push(icon("error", text("failed")));
   else if (marks.closed && model.failedBelow[row]) parts.push(icon("error-below", text("failedBelow")));
+  if (told) parts.push(...told.signs);
   if (marks.level) parts.push(el("span", { class: "version", text: String(marks.level), title: text("level", { n: marks.level }) }));
   if (above < 0 || !sameService(model, plan, above, named)) {
     parts.push(el("b", { class: "service", text: service }));
@@ -52,6 +55,22 @@ export function fillBars(grid, made, row) {
   const { model, plan } = grid;
   const server = plan.pairs ? model.pair[row] : -1;
   made.bars.replaceChildren(...(server >= 0 ? drawPair(model, row, server, grid.window) : drawBar(model, row, grid.window)), ...eventMarks(grid, row), ...(server >= 0 ? eventMarks(grid, server) : []));
+}
+
+/** Signs of a row's notes and pin, and the words for both; null where there are none. */
+function toldOf(grid, row, server) {
+  const found = [grid.notes?.of(row), server >= 0 ? grid.notes?.of(server) : null].filter(Boolean);
+  if (!found.length) return null;
+  const number = found.reduce((sum, one) => sum + one.notes.length, 0);
+  const said = [];
+  if (found.some((one) => one.pin)) said.push(["pin", text("pinned")]);
+  if (number) said.push(["note", number === 1 ? text("oneNote") : text("manyNotes", { n: number })]);
+  const signs = said.map(([name, words]) => {
+    const made = icon(name, words);
+    made.classList.add("told-sign");
+    return made;
+  });
+  return { signs, words: said.map(([, words]) => words).join(", ") };
 }
 
 function classes(grid, row, server) {
