@@ -14,9 +14,10 @@ from dashboard.actions.ask import begins_before_stored as begins_before
 from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.results import result_row
-from dashboard.reads.match import has_tags, matching_rows
+from dashboard.reads.match import whole_holds
 from dashboard.traces.ids import trace_key
 from dashboard.traces.query import TraceQuery
+from dashboard.traces.span_match import frames_of, line_holds
 from dashboard.traces.summary import Summary
 from dashboard.traces.trace import Trace
 
@@ -53,9 +54,11 @@ def asked_parts(query: TraceQuery) -> list[dict[str, Any]]:
 
 def _part(answer: Answer, query: TraceQuery) -> dict[str, Any]:
     rows = [
-        result_row(_record(trace, summary))
+        result_row(record)
         for trace, summary in zip(answer.traces, answer.summaries, strict=True)
-        if _matches(trace, query)
+        if whole_holds(record := _record(trace, summary), query)
+        and not (query.error is False and record.error_count)
+        and _matches(trace, query)
     ]
     name, downwards = ORDERS[query.sort]
     rows.sort(key=lambda row: row[name], reverse=downwards)
@@ -88,10 +91,7 @@ def _sentence(answer: Answer, shown: int) -> str:
 
 def _matches(trace: Trace, query: TraceQuery) -> bool:
     """The same conditions on one and the same span as for stored traces."""
-    rows = matching_rows(trace, query).tolist()
-    if not query.tags:
-        return bool(rows)
-    return any(has_tags(trace, trace.details[row], row, query) for row in rows)
+    return line_holds(trace, frames_of(trace.details), query.spans_line())
 
 
 def _record(trace: Trace, summary: Summary) -> TraceRecord:

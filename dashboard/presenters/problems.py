@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from dashboard.graph.expression import WORDS
+from dashboard.presenters.query_problems import line_text
 from dashboard.traces.builder import Problem
 from dashboard.traces.query import SORTS
 
@@ -13,6 +14,8 @@ def problem_text(problem: Problem) -> str:
     """What is wrong with a value, and what to write instead."""
     if problem.code == "bad-expression":
         return expression_text(problem)
+    if problem.code == "bad-line":
+        return line_text(problem)
     values = {"where": problem.where, "value": "", "known": "", **problem.values}
     table = {
         "bad-duration": _("%(where)s is no duration. Write it like 200ms, 1.5s or 2h."),

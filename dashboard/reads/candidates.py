@@ -35,10 +35,22 @@ Place = tuple[int, int]  # of a row in an order: the column's value, the number
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Terms of which a trace must have one, on a span at least so long, or failed."""
+
+    terms: tuple[int, ...]
+    least_us: float | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Conditions:
     """What the indexes can tell of a search; ``sources`` and times ``None``: any.
 
-    Each of ``terms`` is a list of numbers of which a trace must have one.
+    Each of ``terms`` is a list of numbers of which a trace must have one, all on a
+    span of ``least_us`` that, if so asked, ``failed``. ``others`` are asked of other
+    spans. ``figures`` are columns of the record with an operator and a number;
+    a trace must have none of ``absent``.
     """
 
     terms: tuple[tuple[int, ...], ...] = ()
@@ -48,6 +60,33 @@ class Conditions:
     listed: bool = True
     least_us: int | None = None
     failed: bool | None = None
+    others: tuple[Asked, ...] = ()
+    figures: tuple[tuple[str, str, float], ...] = ()
+    absent: tuple[int, ...] = ()
+
+    @property
+    def asked(self) -> tuple[Asked, ...]:
+        """All terms asked for."""
+        own = (Asked(t, self.least_us, self.failed is True) for t in self.terms)
+        return (*own, *self.others)
+
+    @property
+    def longer_us(self) -> float | None:
+        """The shortest that the whole trace may be: no span is longer than it."""
+        found = [n for c, op, n in self.figures if (c, op[0]) == ("duration_us", ">")]
+        found += [one.least_us for one in self.others if one.least_us is not None]
+        if self.least_us is not None:
+            found.append(self.least_us)
+        return max(found, default=None)
+
+    @property
+    def some_failed(self) -> bool:
+        """Whether a span of it must have failed."""
+        return (
+            self.failed is True
+            or any(one.failed for one in self.others)
+            or ("error_count", ">", 0) in self.figures
+        )
 
 
 @dataclass(slots=True)
@@ -100,8 +139,13 @@ class Driver:
     """
 
     kind: str
-    terms: tuple[int, ...] = ()
+    asked: Asked | None = None
     entries: int = 0
+
+    @property
+    def terms(self) -> tuple[int, ...]:
+        """Those of a ``term``."""
+        return self.asked.terms if self.asked else ()
 
     @property
     def few(self) -> bool:
@@ -120,12 +164,12 @@ class Walk:
         self.nothing = self.driver.entries == 0
 
     def _drivers(self) -> list[Driver]:
-        found = [Driver("term", terms) for terms in self.conditions.terms]
-        if self.conditions.failed is True:
+        found = [Driver("term", asked) for asked in self.conditions.asked]
+        if self.conditions.some_failed:
             found.append(Driver("errors"))
-        if self.conditions.least_us is not None:
+        if self.conditions.longer_us is not None:
             found.append(Driver("duration"))
-        if not self.conditions.terms:
+        if not self.conditions.asked:
             found.append(Driver("window"))
         return found
 
@@ -133,7 +177,7 @@ class Walk:
         inner = Sql().add("SELECT 1 AS one").join(self._entries(driver))
         inner.add("LIMIT %s", COUNTED + 1)
         count = Sql().add("SELECT COUNT(*) FROM (").join(inner).add(") e")
-        return Driver(driver.kind, driver.terms, count.number())
+        return Driver(driver.kind, driver.asked, count.number())
 
     def _entries(self, driver: Driver) -> Sql:
         """``FROM … WHERE …`` of a driver's entries."""
@@ -141,7 +185,7 @@ class Walk:
         if driver.kind == "term":
             sql.add(f"FROM {TERMS} WHERE").join(_one_of("term", driver.terms))
         elif driver.kind == "duration":
-            sql.add(f"FROM {RECORDS} WHERE duration_us >= %s", conditions.least_us)
+            sql.add(f"FROM {RECORDS} WHERE duration_us >= %s", conditions.longer_us)
             return sql
         elif driver.kind == "errors":
             return sql.add(f"FROM {RECORDS} WHERE error_count > 0")
@@ -186,9 +230,21 @@ class Walk:
             inner.add(f"{order} LIMIT %s", LOOKED_AT)
         sql = Sql().add("SELECT record_id, start_us FROM (SELECT record_id AS id, t.*")
         sql.add("FROM (").join(inner).add(") t) e WHERE 1 = 1")
-        sql.join(self._filters(self.driver.terms)).add("LIMIT %s", size + 1)
+        sql.join(self._filters(self.driver.asked)).add("LIMIT %s", size + 1)
         last = Sql().add("SELECT record_id, start_us FROM (").join(inner)
-        return self._cut(sql, last.add(") t LIMIT 1 OFFSET %s", LOOKED_AT - 1), size)
+        # A record has an entry for each of its terms: the look ends before one of
+        # which some entries may lie beyond it.
+        several = len(self.driver.terms) if len(self.driver.terms) > 1 else 0
+        last.add(") t LIMIT 1 OFFSET %s", LOOKED_AT - 1 - several)
+        piece = self._cut(sql, last, size)
+        if several and piece.after is not None:
+            piece.places = [
+                p for p in piece.places if not self._is_past(p, piece.after)
+            ]
+        return piece
+
+    def _is_past(self, place: Place, end: Place) -> bool:
+        return place < end if self.direction == "DESC" else place > end
 
     def _along_records(self, after: Place | None, size: int) -> Piece:
         """Along the index of the order, over all records."""
@@ -199,9 +255,9 @@ class Walk:
         )
         if column == "start_us":
             inner.join(self._window())
-        if column == "duration_us" and conditions.least_us is not None:
-            inner.where("duration_us >= %s", conditions.least_us)
-        if column == "error_count" and conditions.failed is True:
+        if column == "duration_us" and conditions.longer_us is not None:
+            inner.where("duration_us >= %s", conditions.longer_us)
+        if column == "error_count" and conditions.some_failed:
             inner.where("error_count > 0")
         if after is not None:
             inner.where(f"({column}, id) {self._beyond} (%s, %s)", *after)
@@ -210,7 +266,7 @@ class Walk:
         sql = Sql().add("SELECT id, place FROM (").join(inner).add(") e WHERE 1 = 1")
         if column != "start_us":
             sql.join(self._window())
-        sql.join(self._filters(())).add("LIMIT %s", size + 1)
+        sql.join(self._filters(None)).add("LIMIT %s", size + 1)
         last = Sql().add("SELECT id, place FROM (").join(inner)
         return self._cut(sql, last.add(") e LIMIT 1 OFFSET %s", LOOKED_AT - 1), size)
 
@@ -229,7 +285,7 @@ class Walk:
     def _gather(self, after: Place | None, size: int) -> Piece:
         """All of the driver's entries, sorted."""
         sql = Sql().add(f"SELECT id, {self.column} FROM").join(self._gathered())
-        sql.join(self._filters(self.driver.terms))
+        sql.join(self._filters(self.driver.asked))
         if after is not None:
             sql.where(f"({self.column}, id) {self._beyond} (%s, %s)", *after)
         order = f"ORDER BY {self.column} {self.direction}, id {self.direction}"
@@ -254,42 +310,54 @@ class Walk:
         sql.join(self._entries(driver)).add("LIMIT %s", COUNTED + 1)
         return sql.add(") e WHERE 1 = 1").join(self._window())
 
-    def _filters(self, skip: tuple[int, ...]) -> Sql:
-        """What an entry ``e`` must meet; ``skip`` are the terms that led to it."""
+    def _filters(self, led: Asked | None) -> Sql:
+        """What an entry ``e`` must meet; ``led`` are the terms that led to it."""
         conditions, sql = self.conditions, Sql()
         if conditions.listed:
             sql.where("listed")
         if conditions.sources is not None:
             sql.where("").join(_one_of("source_id", conditions.sources))
-        if skip:
-            if conditions.least_us is not None:
-                sql.where("longest_us >= %s", conditions.least_us)
-            if conditions.failed is True:
-                sql.where("failed")
-        else:
+        if led is None:
             if conditions.least_us is not None:
                 sql.where("max_span_us >= %s", conditions.least_us)
             if conditions.failed is True:
                 sql.where("error_count > 0")
-        if conditions.failed is False:
-            if skip:
-                sql.where(
-                    f"(SELECT r.error_count FROM {RECORDS} r WHERE r.id = e.id) = 0"
-                )
-            else:
+            if conditions.failed is False:
                 sql.where("error_count = 0")
-        for terms in conditions.terms:
-            if terms == skip:
+        else:
+            if led.least_us is not None:
+                sql.where("longest_us >= %s", led.least_us)
+            if led.failed:
+                sql.where("failed")
+            if not conditions.terms and conditions.least_us is not None:
+                self._figure(sql, "max_span_us", ">=", conditions.least_us)
+            if not conditions.terms and conditions.failed is True:
+                self._figure(sql, "error_count", ">", 0)
+            if conditions.failed is False:
+                self._figure(sql, "error_count", "=", 0)
+        for column, op, number in conditions.figures:
+            self._figure(sql, column, op, number)
+        for asked in conditions.asked:
+            if asked == led:
                 continue
             # Not EXISTS, which may be turned into a join that reads all of a term.
             sql.where(f"(SELECT 1 FROM {TERMS} u WHERE u.record_id = e.id AND")
-            sql.join(_one_of("u.term", terms))
-            if conditions.least_us is not None:
-                sql.where("u.longest_us >= %s", conditions.least_us)
-            if conditions.failed is True:
+            sql.join(_one_of("u.term", asked.terms))
+            if asked.least_us is not None:
+                sql.where("u.longest_us >= %s", asked.least_us)
+            if asked.failed:
                 sql.where("u.failed")
             sql.add("LIMIT 1) IS NOT NULL")
+        for term in conditions.absent:
+            sql.where(f"(SELECT 1 FROM {TERMS} u WHERE u.record_id = e.id")
+            sql.add("AND u.term = %s LIMIT 1) IS NULL", term)
         return sql
+
+    @staticmethod
+    def _figure(sql: Sql, column: str, op: str, number: float) -> None:
+        """A condition on the record of an entry; ``column`` and ``op`` are our own words."""
+        sql.where(f"(SELECT r.{column} FROM {RECORDS} r WHERE r.id = e.id)")
+        sql.add("<>" if op == "!=" else op).add("%s", number)
 
     @property
     def countable(self) -> bool:
@@ -306,7 +374,6 @@ class Walk:
             return 0, True
         driver = self.driver
         limit = COUNTED + 1 if self.countable or self._alone() else SAMPLED
-        skip = driver.terms
         if driver.kind == "term":
             inner = Sql().add(
                 "SELECT record_id AS id, longest_us, failed, listed, source_id"
@@ -324,15 +391,17 @@ class Walk:
         )
         if driver.kind != "term":
             sql.join(self._window())
-        sql.join(self._filters(skip))
+        sql.join(self._filters(driver.asked))
         return sql.number(), self.countable
 
     def _alone(self) -> bool:
         """Whether the driver's is the only condition that costs anything."""
         conditions = self.conditions
+        if conditions.figures or conditions.absent:
+            return False
         if self.driver.kind == "term":
-            return len(conditions.terms) == 1 and conditions.failed is not False
-        return not conditions.terms
+            return len(conditions.asked) == 1 and conditions.failed is not False
+        return not conditions.asked
 
 
 def _one_of(column: str, values: tuple[int, ...]) -> Sql:

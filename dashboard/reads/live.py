@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from dashboard.models import TraceRecord, TraceTerm
-from dashboard.reads.match import any_has_tags, matching_rows
-from dashboard.reads.traces import light, visible_sources
+from dashboard.reads.match import spans_match, whole_holds
+from dashboard.reads.traces import light, sides_terms, visible_sources
 from dashboard.traces import codec
 from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
@@ -83,6 +83,7 @@ class ChangedTraces:
                 query.min_duration_us is None
                 or record.max_span_us >= query.min_duration_us
             )
+            and whole_holds(record, query)
         ]
         exact, loose = wanted_terms(query)
         if found and (exact or loose):
@@ -107,10 +108,7 @@ class ChangedTraces:
                 trace = codec.decode_columns(whole.columns)[0]
             self._spans[record.pk] = whole, trace
         whole, trace = self._spans[record.pk]
-        rows = matching_rows(trace, query)
-        if not len(rows) or not query.tags:
-            return bool(len(rows))
-        return any_has_tags(whole, trace, rows, query)
+        return spans_match(whole, trace, query)
 
 
 def wanted_terms(query: TraceQuery) -> tuple[set[int], set[int]]:
@@ -124,6 +122,8 @@ def wanted_terms(query: TraceQuery) -> tuple[set[int], set[int]]:
         number = term_of_tag(key, value)
         if number is not None:
             loose.add(number)
+    for asked in sides_terms(query):
+        loose.update(asked.terms)
     if query.caller and query.callee:
         exact.add(term("c", query.caller, query.callee))
     return exact, loose
@@ -133,6 +133,7 @@ def _is_about_spans(query: TraceQuery) -> bool:
     """Whether terms and records do not answer it: conditions meet on one span."""
     return bool(
         query.tags
+        or query.line.about_spans
         or query.min_duration_us is not None
         or query.max_duration_us is not None
         or (query.operation and not query.service)

@@ -9,10 +9,10 @@ from django.db.models import Max
 
 from dashboard.models import TraceRecord, Vocabulary
 from dashboard.reads.candidates import LOOKED_AT, Place, Walk
-from dashboard.reads.match import any_has_tags, matching_rows
 from dashboard.reads.traces import conditions_of, needs_check, visible_sources
 from dashboard.traces import codec
 from dashboard.traces.query import TraceQuery
+from dashboard.traces.span_match import column_mask, narrow_by_tags
 from dashboard.traces.trace import Trace
 
 MAX_CHECKED = 20_000
@@ -77,12 +77,14 @@ class Served:
         """Whether one span meets all conditions and starts in the window."""
         self.checked += 1
         trace, _ = codec.decode_columns(record.columns)
-        rows = matching_rows(trace, self.query)
-        start_us = trace.start_ns[rows] // 1_000
-        rows = rows[(start_us >= self.start_us) & (start_us <= self.end_us)]
-        if not len(rows) or not self.query.tags:
-            return bool(len(rows))
-        return any_has_tags(record, trace, rows, self.query)
+        group = self.query.span_conditions
+        start_us = trace.start_ns // 1_000
+        rows = column_mask(trace, group)
+        rows &= (start_us >= self.start_us) & (start_us <= self.end_us)
+        narrow_by_tags(
+            trace, lambda: codec.detail_frames(record.details), {group: rows}
+        )
+        return bool(rows.any())
 
 
 def whole_trace(record: TraceRecord) -> Trace:

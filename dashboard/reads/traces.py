@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -16,15 +16,17 @@ from dashboard.reads.candidates import (
     COUNTED,
     LOOKED_AT,
     ORDERS,
+    Asked,
     Conditions,
     Place,
     Walk,
 )
-from dashboard.reads.match import matches
+from dashboard.reads.match import figure_asked, matches
 from dashboard.traces import codec
 from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
-from dashboard.traces.query import TraceQuery
+from dashboard.traces.query import NOT_WELL, TraceQuery
+from dashboard.traces.query_line import Condition, Group
 from dashboard.traces.terms import OVERFLOW, term, term_of_tag
 from dashboard.traces.trace import Trace
 
@@ -33,6 +35,8 @@ LOADED_AT_ONCE = 25  # are loaded together
 CHECKED = 2_000  # traces whose spans one search looks at, at most
 CHECKED_S = 0.05  # and for so long,
 CHECKED_LEAST = 150  # but so many on a slow machine too
+PATHS_CHECKED = 20_000  # the same where it is asked who calls whom
+PATHS_CHECKED_S = 1.5
 CHECKED_FOR_COUNT = 200  # so few are all looked at, for an exact count
 MAX_KEPT = 4
 MAX_ASKED = 500
@@ -108,7 +112,63 @@ def conditions_of(query: TraceQuery) -> Conditions:
         listed=not query.source,
         least_us=query.min_duration_us,
         failed=query.error,
+        others=sides_asked(query),
+        figures=tuple(figure_asked(one) for one in query.line.whole),
+        absent=tuple(
+            number
+            for group in query.line.without
+            if len(group) == 1 and (number := _term_of(group[0], "")) is not None
+        ),
     )
+
+
+def sides_asked(query: TraceQuery) -> tuple[Asked, ...]:
+    """What the terms can tell of the spans of a line, each apart."""
+    found = sides_terms(query)
+    if not found:
+        return ()
+    other = (OVERFLOW,) if _any_overflow() else ()
+    return tuple(replace(one, terms=(*one.terms, *other)) for one in found)
+
+
+def sides_terms(query: TraceQuery) -> tuple[Asked, ...]:
+    """The same for a store in which no trace has too many terms."""
+    found: list[Asked] = []
+    if query.line.span:
+        found += _terms_of_group(query.span_conditions)
+    for path in query.line.paths:
+        for side in path.positive:
+            found += _terms_of_group(side)
+    return tuple(dict.fromkeys(found))
+
+
+def _terms_of_group(group: Group) -> Iterator[Asked]:
+    services = [
+        c.value for c in group if (c.key, c.op, c.tag) == ("service", "=", False)
+    ]
+    service = services[0] if len(services) == 1 else ""
+    floors = [
+        one.number
+        for one in group
+        if not one.tag and one.key == "duration" and one.op in (">", ">=", "=")
+    ]
+    for condition in group:
+        number = _term_of(condition, service)
+        if number is not None:
+            yield Asked((number,), max(floors, default=None), NOT_WELL in group)
+
+
+def _term_of(condition: Condition, service: str) -> int | None:
+    """The term that a trace has if a span of it (of a service) meets a condition."""
+    if condition.op != "=":
+        return None
+    if condition.tag:
+        return term_of_tag(condition.key, condition.value)
+    if condition.key == "service":
+        return term("s", condition.value)
+    if condition.key == "operation" and service:
+        return term("o", service, condition.value)
+    return None
 
 
 def terms_asked(query: TraceQuery) -> tuple[tuple[int, ...], ...]:
@@ -148,7 +208,7 @@ def needs_check(query: TraceQuery) -> bool:
     They answer for one condition, and for a service (with an operation) together
     with either a least duration or failure.
     """
-    if query.tags or query.max_duration_us is not None:
+    if query.tags or query.max_duration_us is not None or query.line.about_spans:
         return True
     if query.operation and not query.service:
         return True
@@ -212,7 +272,10 @@ def _checked(walk: Walk, query: TraceQuery, counted: int | None) -> FoundTraces:
 
     ``counted``: how many candidates there are, if that is known.
     """
-    until = time.perf_counter() + CHECKED_S
+    most, seconds = CHECKED, CHECKED_S
+    if query.line.paths:
+        most, seconds = PATHS_CHECKED, PATHS_CHECKED_S
+    until = time.perf_counter() + seconds
     every = counted is not None and counted <= CHECKED_FOR_COUNT
     chosen: list[Place] = []
     found = FoundTraces([])
@@ -229,7 +292,7 @@ def _checked(walk: Walk, query: TraceQuery, counted: int | None) -> FoundTraces:
                 break
         position, ended = piece.after, piece.after is None
         late = time.perf_counter() > until and len(seen) >= CHECKED_LEAST
-        spent = late or len(seen) >= CHECKED
+        spent = late or len(seen) >= most
         if spent and not ended and not every and found.after is None:
             found.after = chosen[-1] if len(chosen) == query.limit else position
     found.checked = len(seen)

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 from dashboard.traces.builder import Problem
 from dashboard.traces.durations import parse_duration
+from dashboard.traces.query_line import Condition, QueryLine
+from dashboard.traces.query_parse import LineError, read_line
 
 SORTS = (
     "newest",
@@ -39,6 +41,7 @@ KNOWN = {
     "callee",
     "traceID",
     "maxLimit",
+    "q",
     "after",
     "view",
     "span",
@@ -46,6 +49,7 @@ KNOWN = {
     "uiSearchHideGraph",
     "uiTheme",
 }
+NO_LINE = QueryLine()
 LOGFMT = re.compile(r'\s*([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)')
 
 
@@ -54,6 +58,7 @@ class TraceQuery:
     """What to look for; durations are those of spans, as in Jaeger.
 
     ``caller`` and ``callee`` together ask for traces with a call between them.
+    ``line`` holds what the other fields can not say.
     """
 
     service: str = ""
@@ -72,6 +77,7 @@ class TraceQuery:
     callee: str = ""
     trace_ids: tuple[str, ...] = ()
     after: tuple[int, int] | None = None  # the place before the page, as a search told
+    line: QueryLine = NO_LINE
 
     def window(self, now_us: int) -> tuple[int | None, int | None]:
         """First and last start in µs; ``None`` is open. A look-back goes first."""
@@ -93,6 +99,7 @@ class TraceQuery:
             "caller",
             "lookback",
             "start_us",
+            "line",
         ):
             if getattr(self, name) != getattr(plain, name):
                 loose = replace(self, after=None, **{name: getattr(plain, name)})
@@ -103,6 +110,38 @@ class TraceQuery:
                 if name == "start_us":
                     loose = replace(loose, end_us=None)
                 yield name, loose
+
+    @property
+    def span_conditions(self) -> tuple[Condition, ...]:
+        """All that must hold on one and the same span."""
+        return (*self._field_conditions(), *self.line.span)
+
+    def spans_line(self) -> QueryLine:
+        """All conditions that spans answer, as one line."""
+        return replace(self.line, span=self.span_conditions)
+
+    def _field_conditions(self) -> Iterator[Condition]:
+        if self.service:
+            yield Condition("service", "=", self.service)
+        if self.operation:
+            yield Condition("operation", "=", self.operation)
+        for key, value in self.tags:
+            yield Condition(key, "=", value, tag=True)
+        for op, value_us in (
+            (">=", self.min_duration_us),
+            ("<=", self.max_duration_us),
+        ):
+            if value_us is not None:
+                yield Condition("duration", op, short_duration(value_us))
+        if self.error is True:
+            yield NOT_WELL
+
+    def whole_line(self) -> QueryLine:
+        """The form's conditions and the line's as one line; times and edges are not in it."""
+        without = self.line.without
+        if self.error is False:
+            without = ((NOT_WELL,), *without)
+        return replace(self.spans_line(), without=without)
 
     def logfmt(self) -> str:
         """The tags as a person types them: ``a=b c="d e"``."""
@@ -133,6 +172,7 @@ class TraceQuery:
             ("source", self.source),
             ("caller", self.caller),
             ("callee", self.callee),
+            ("q", self.line.text()),
             ("after", "" if self.after is None else "{}.{}".format(*self.after)),
         ]
         return [(k, v) for k, v in pairs if v] + [
@@ -222,6 +262,22 @@ class TraceQuery:
             found["error"] = True
         elif error in ("false", "0"):
             found["error"] = False
+        if one("q"):
+            try:
+                found["line"] = _take(read_line(one("q")), found)
+            except LineError as wrong:
+                problems.append(
+                    Problem(
+                        "bad-line",
+                        "q",
+                        {
+                            "why": wrong.code,
+                            "position": wrong.position,
+                            "word": wrong.word,
+                            "hint": wrong.hint,
+                        },
+                    )
+                )
         low, high = found.get("min_duration_us"), found.get("max_duration_us")
         if isinstance(low, int) and isinstance(high, int) and low > high:
             problems.append(Problem("min-over-max", "minDuration"))
@@ -232,6 +288,52 @@ class TraceQuery:
             problems,
             unknown,
         )
+
+
+NOT_WELL = Condition("error")
+
+
+def _take(line: QueryLine, found: dict[str, object]) -> QueryLine:
+    """Move what the form can say into its fields, where they are free; the rest."""
+    tags = dict(found["tags"])  # type: ignore[call-overload]
+    rest = []
+    for condition in line.span:
+        key, op, value = condition.key, condition.op, condition.value
+        if condition.tag:
+            if op == "=" and key not in tags:
+                tags[key] = value
+                continue
+        elif key in ("service", "operation") and op == "=":
+            # "all" is Jaeger's word for any operation.
+            fits = value == value.strip() != "" and (key, value) != ("operation", "all")
+            if fits and not found.get(key):
+                found[key] = value
+                continue
+        elif key == "duration" and op in (">=", "<="):
+            field = "min_duration_us" if op == ">=" else "max_duration_us"
+            if field not in found and condition.number.is_integer():
+                found[field] = int(condition.number)
+                continue
+        elif key == "error" and "error" not in found:
+            found["error"] = True
+            continue
+        rest.append(condition)
+    found["tags"] = tuple(tags.items())
+    without = []
+    for group in line.without:
+        if group == (NOT_WELL,) and "error" not in found:
+            found["error"] = False
+        else:
+            without.append(group)
+    return replace(line, span=tuple(rest), without=tuple(without))
+
+
+def short_duration(value_us: int) -> str:
+    """A duration that reads back as the same: ``200ms``."""
+    for unit, size_us in (("s", 1_000_000), ("ms", 1_000)):
+        if value_us and value_us % size_us == 0:
+            return f"{value_us // size_us}{unit}"
+    return f"{value_us}us"
 
 
 def _duration(value_us: int | None) -> str:

@@ -14,13 +14,29 @@ from dashboard.actions.ingest import ingest
 from dashboard.actions.sources import ensure_source, upload_source
 from dashboard.models import Source, TraceRecord, TraceTerm
 from dashboard.reads import candidates, traces
-from dashboard.reads.match import matches
+from dashboard.reads.match import matches, whole_holds
 from dashboard.reads.traces import Bound, FoundTraces, find_traces
 from dashboard.traces.query import SORTS, TraceQuery
+from dashboard.traces.query_parse import read_line
 from dashboard.traces.terms import MAX_TERMS, OVERFLOW
 from tests.factories import START_US, make_trace
 
 pytestmark = pytest.mark.django_db(transaction=True)
+LINES = (
+    "web > shop",
+    "{service=web error} >> pay",
+    "web >> {service=shop duration>100us}",
+    "{service=rare} >> {http.status_code=503 error}",
+    "shop !>> web",
+    "trace.duration>1ms",
+    "trace.spans<4 -service=web",
+    "trace.error -error=false",
+    "trace.services>=3 -{service=shop operation=put}",
+    "duration>100us operation~PU",
+    "shard!=s/1 service=rare",
+    "-shard=s/2",
+    "http.status_code>=404 {service=pay}",
+)
 KEYS = {
     "newest": lambda r: (-r.start_us, -r.pk),
     "oldest": lambda r: (r.start_us, r.pk),
@@ -85,6 +101,8 @@ def some_query(chance: random.Random) -> TraceQuery:
         )
     if chance.random() < 0.1:
         conditions |= {"caller": "web", "callee": "shop"}
+    if chance.random() < 0.4:
+        conditions["line"] = read_line(chance.choice(LINES))
     return TraceQuery(**conditions, sort=chance.choice(SORTS))
 
 
@@ -101,7 +119,7 @@ def brute(query: TraceQuery) -> list[str]:
             continue
         if query.caller and candidates_term(query) not in terms:
             continue
-        if matches(record, query):
+        if whole_holds(record, query) and matches(record, query):
             found.append(record)
     return [r.trace_id for r in sorted(found, key=KEYS[query.sort])]
 
