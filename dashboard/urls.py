@@ -18,6 +18,7 @@ from dashboard.views import (
     notes,
     picture,
     search,
+    search_line,
     share,
     shares,
     sources,
@@ -35,6 +36,8 @@ search_urls = [
     path("", search.index, name="home"),
     path("search", search.index, name="search"),
     path("search/ask", search.ask, name="search-ask"),
+    path("search/line", search_line.line, name="search-line"),
+    path("search/words", search_line.words, name="search-words"),
     path("lookup", search.lookup, name="lookup"),
     path("upload", search.upload, name="upload"),
 ]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +21,7 @@ from dashboard.models import Source, TraceRecord
 from dashboard.presenters import figures, results, text
 from dashboard.presenters.asked import asked_parts, offer
 from dashboard.presenters.problems import problem_text
+from dashboard.presenters.query_problems import caret
 from dashboard.presenters.sources import sampled_texts
 from dashboard.presenters.strings import search_strings
 from dashboard.reads.traces import (
@@ -29,10 +32,11 @@ from dashboard.reads.traces import (
     which_condition_excludes,
 )
 from dashboard.sources.detect import decode
-from dashboard.traces.durations import parse_duration
+from dashboard.traces.builder import Problem
 from dashboard.traces.errors import BadTracePayload
 from dashboard.traces.ids import normalise_trace_id
 from dashboard.traces.query import SORTS, TraceQuery
+from dashboard.views.search_line import short
 
 log = logging.getLogger(__name__)
 LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "2d", "7d")
@@ -62,9 +66,10 @@ def index(request: HttpRequest) -> HttpResponse:
         "query": query,
         "conditions": conditions,
         "tags_text": query.logfmt(),
-        "min_text": _short(query.min_duration_us),
-        "max_text": _short(query.max_duration_us),
-        "problems": [(p.where, problem_text(p)) for p in problems],
+        "min_text": short(query.min_duration_us),
+        "max_text": short(query.max_duration_us),
+        "problems": [(p.where, problem_text(p), _caret(p, request)) for p in problems],
+        "line": _typed(request) if problems else query.whole_line().text(),
         "unknown": unknown,
         "found": found,
         "first_url": f"?{conditions}" if query.after is not None else "",
@@ -97,6 +102,18 @@ def index(request: HttpRequest) -> HttpResponse:
     )
 
 
+def _typed(request: HttpRequest) -> str:
+    """A line that could not be read stays as it was typed."""
+    return request.GET.get("q", "").replace("\0", "").strip()
+
+
+def _caret(problem: Problem, request: HttpRequest) -> list[str]:
+    """The line and a mark below the place where it fails."""
+    if problem.code != "bad-line":
+        return []
+    return caret(_typed(request), int(str(problem.values["position"])))
+
+
 def sort_text(name: str) -> str:
     """A sort order in words."""
     return {
@@ -108,17 +125,6 @@ def sort_text(name: str) -> str:
         "fewest-spans": _("Fewest spans first"),
         "most-errors": _("Most failed first"),
     }[name]
-
-
-def _short(value_us: int | None) -> str:
-    """A duration for the form, which reads back as the same."""
-    if value_us is None:
-        return ""
-    for unit in ("s", "ms"):
-        size_us = parse_duration(f"1{unit}") // 1_000
-        if value_us % size_us == 0 and value_us:
-            return f"{value_us // size_us}{unit}"
-    return f"{value_us}us"
 
 
 @require_safe
@@ -147,7 +153,9 @@ def lookup(request: HttpRequest) -> HttpResponse:
         len(wanted) >= 12 or TraceRecord.objects.filter(trace_id=wanted).exists()
     ):
         return redirect("dashboard:trace", trace_id=wanted)
-    key = "tags" if "=" in asked else "service"
+    key = "q" if re.search(r"[=<>~{}]", asked) else "service"
+    if key == "q":  # also one that can not be read: the page says why
+        return redirect(f"{reverse('dashboard:search')}?{urlencode({'q': asked})}")
     query, _problems, _unknown = TraceQuery.read({key: [asked]})
     return redirect(f"{reverse('dashboard:search')}?{query.to_query_string()}")
 

@@ -244,21 +244,6 @@ document.addEventListener("keydown", (event) => {
   if (next) { event.preventDefault(); next.focus(); }
 });
 
-// The operations offered follow the service chosen.
-const form = document.querySelector("[data-search]");
-form.elements.service.addEventListener("input", () => {
-  const names = data("words")[form.elements.service.value] ?? [];
-  document.getElementById("operations").replaceChildren(...names.map((value) => el("option", { value })));
-});
-form.addEventListener("submit", () => {
-  for (const field of form.elements) if (field.name && !field.value) field.disabled = true;
-  if (form.elements.lookback.value) for (const name of ["start", "end"]) if (form.elements[name]) form.elements[name].disabled = true;
-  if (form.querySelector("[data-edge]")?.checked === false) for (const name of ["caller", "callee"]) form.elements[name].disabled = true;
-  if (form.elements.sort.value === "newest") form.elements.sort.disabled = true;
-  if (form.elements.limit.value === "50") form.elements.limit.disabled = true;
-});
-addEventListener("pageshow", () => { for (const field of form.elements) field.disabled = false; });
-
 async function upload(files) {
   const problem = document.querySelector("[data-upload-problem]");
   problem.hidden = true;
