@@ -64,8 +64,8 @@ def erase_trace(trace_id: str, *, shares: bool = False, clear: bool = True) -> E
         for copy in copies:
             _take_off(copy)
         TraceRecord.objects.filter(pk__in=[record.pk for record in records]).delete()
-        for record in records:
-            result.words += _forget_words(record)
+        for copy in copies:
+            result.words += _forget_words(copy.source_id, _words_of(copy))
         now = timezone.now()
         Tombstone.objects.filter(pk__in=[stone.pk for stone in stones]).delete()
         sources = {copy.source_id: copy for copy in copies}
@@ -103,16 +103,33 @@ def _take_off(copy: TraceRecord | Tombstone) -> None:
         write_delta(copy.source_id, share, overlap=True)
 
 
-def _forget_words(record: TraceRecord) -> int:
-    """Delete the words of a deleted trace that no stored trace of its source has."""
-    trace, _ = codec.decode_columns(record.columns)
+def _words_of(copy: TraceRecord | Tombstone) -> set[tuple[str, str]]:
+    """Services and operations that a copy may have brought to the forms.
+
+    A stone has no spans: its counts tell the operations, under the services' names
+    of a mesh, so the words of all services with such an operation are looked at.
+    """
+    if isinstance(copy, TraceRecord):
+        return _pairs(codec.decode_columns(copy.columns)[0])
+    share = Contribution.from_bytes(copy.contribution)
+    names = {key[1][:255] for level, _, key, _ in share.items() if level == "operation"}
+    words = Vocabulary.objects.filter(source_id=copy.source_id)
+    return {
+        (service, operation)
+        for service, operation in words.values_list("service", "operation")
+        if operation in names
+    }
+
+
+def _forget_words(source_id: int, pairs: set[tuple[str, str]]) -> int:
+    """Delete words of a deleted trace that no stored trace of its source has."""
     forgotten = 0
-    words = sorted(_pairs(trace))
+    words = sorted(pairs)
     for first in range(0, len(words), AT_ONCE):
         part = words[first : first + AT_ONCE]
         terms = {term("o", service, operation) for service, operation in part}
         held = set(
-            TraceTerm.objects.filter(term__in=terms, source_id=record.source_id)
+            TraceTerm.objects.filter(term__in=terms, source_id=source_id)
             .values_list("term", flat=True)
             .distinct()
         )
@@ -121,7 +138,7 @@ def _forget_words(record: TraceRecord) -> int:
             if term("o", service, operation) not in held:
                 gone |= Q(service=service[:255], operation=operation[:255])
         if gone:
-            mine = Vocabulary.objects.filter(source_id=record.source_id)
+            mine = Vocabulary.objects.filter(source_id=source_id)
             forgotten += mine.filter(gone).delete()[0]
     return forgotten
 

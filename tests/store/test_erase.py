@@ -82,6 +82,8 @@ def test_the_rollups_are_as_if_the_trace_had_never_come(
     assert counted(overlap=True) == []
     assert verify().differences == []
     assert [record.trace_id for record in TraceRecord.objects.all()] == [OTHER]
+    assert not Vocabulary.objects.filter(operation__contains=SECRET).exists()
+    assert Vocabulary.objects.filter(operation__contains="shared").exists()
     assert not TraceTerm.objects.exclude(record__trace_id=OTHER).exists()
     assert not any(bytes(stone.contribution) for stone in Tombstone.objects.all())
 
