@@ -9,6 +9,7 @@ holds the trace's id and number of spans only, so that a pull brings it not back
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from django.db import connection, transaction
@@ -21,6 +22,8 @@ from dashboard.actions.rollups import fold_rollups
 from dashboard.graph.contribution import Contribution
 from dashboard.live.events import TRACES, publish
 from dashboard.models import (
+    Diagnosis,
+    DoctorState,
     Note,
     Snapshot,
     Tombstone,
@@ -66,6 +69,7 @@ def erase_trace(trace_id: str, *, shares: bool = False, clear: bool = True) -> E
         TraceRecord.objects.filter(pk__in=[record.pk for record in records]).delete()
         for copy in copies:
             result.words += _forget_words(copy.source_id, _words_of(copy))
+        _forget_findings({copy.source_id for copy in copies}, trace_id, key)
         now = timezone.now()
         Tombstone.objects.filter(pk__in=[stone.pk for stone in stones]).delete()
         sources = {copy.source_id: copy for copy in copies}
@@ -146,6 +150,20 @@ def _forget_words(source_id: int, pairs: set[tuple[str, str]]) -> int:
 def _pairs(trace: Trace) -> set[tuple[str, str]]:
     found = set(zip(trace.service.tolist(), trace.operation.tolist(), strict=True))
     return {(trace.services[s], trace.operations[o]) for s, o in found}
+
+
+def _forget_findings(sources: set[int], trace_id: str, key: str) -> None:
+    """Delete the doctor's findings that name a trace; others give them anew."""
+    named = [
+        pk
+        for pk, evidence in Diagnosis.objects.filter(source_id__in=sources).values_list(
+            "pk", "evidence"
+        )
+        if key in (text := json.dumps(evidence)) or trace_id in text
+    ]
+    Diagnosis.objects.filter(pk__in=named).delete()
+    # Who is well is told anew with the next trace that is judged.
+    DoctorState.objects.filter(source_id__in=sources).update(well=[], silent=[])
 
 
 def _erase_snapshots(key: str) -> int:
