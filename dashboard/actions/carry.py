@@ -19,7 +19,7 @@ from msgspec import Meta, Struct
 from dashboard.access.person import Person
 from dashboard.actions import shares
 from dashboard.graph.histogram import BUCKETS
-from dashboard.redaction.apply import redact_shared
+from dashboard.redaction.apply import redact_again
 from dashboard.redaction.redactor import Redactor
 from dashboard.share_models import ShareEvent, ShareLink, Snapshot
 from dashboard.sources.detect import inflate
@@ -122,12 +122,12 @@ def import_snapshot(
     ``days`` or ``audience`` can't be had, each with a sentence.
     """
     shares.check_link(days, audience)
-    found = _read(body, max_bytes)
+    found, plain = _read(body, max_bytes)
     trace, known = from_portable(found.trace, BUCKETS)
     policy = shares.site_policy()
-    clean, report, state = redact_shared(trace, policy, (), found.state)
+    clean, report, state = redact_again(trace, policy, found.state, plain)
     fields = shares.contents(clean, known)
-    redactor = Redactor(policy)
+    redactor = Redactor(policy, trusts_labels=True)
     with transaction.atomic():
         snapshot = Snapshot.objects.create(
             trace_id=clean.trace_id,
@@ -152,7 +152,8 @@ def import_snapshot(
     return link, token
 
 
-def _read(body: bytes, max_bytes: int) -> _File:
+def _read(body: bytes, max_bytes: int) -> tuple[_File, str]:
+    """The checked file, and all of its text."""
     if body[:2] != b"\x1f\x8b" and body.lstrip()[:1] != b"{":
         raise BadFile(f"This is no snapshot of a Spanboard (.{ENDING}).")
     try:
@@ -182,7 +183,7 @@ def _read(body: bytes, max_bytes: int) -> _File:
     if head.kind != Snapshot.Kind.TRACE:
         raise BadFile("Only snapshots of traces can be taken in.")
     try:
-        return msgspec.json.decode(plain, type=_File)
+        return msgspec.json.decode(plain, type=_File), plain.decode()
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
         # The decoder's own words name fields and types, no values.
         raise BadFile(f"The file is damaged: {problem}.") from problem

@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.redaction.notes import Notes
 from dashboard.redaction.own import Policy
-from dashboard.redaction.redactor import Redactor
+from dashboard.redaction.redactor import LABELS, Redactor
 from dashboard.redaction.rules import RULE_NAMES
 from dashboard.redaction.state import clean_state
 from dashboard.traces.collector import no_collection
@@ -46,6 +46,22 @@ def redact_shared(
     """As ``redact``, and the query with which the page opens, cleaned as well."""
     with no_collection():
         redactor = _redactor(policy, extra_keys)
+        clean, report = _redact(trace, redactor, None)
+        return clean, report, clean_state(redactor, state)
+
+
+def redact_again(
+    trace: Trace, policy: Policy, state: str, before: str
+) -> tuple[Trace, dict[str, Any], str]:
+    """As ``redact_shared`` for a copy that was redacted elsewhere: its labels stay.
+
+    ``before`` is all of its text, so that new labels get other numbers.
+    """
+    with no_collection():
+        redactor = Redactor(policy, trusts_labels=True)
+        for label in set(LABELS.findall(before)):
+            name, _, number = label[1:-1].rpartition(" ")
+            redactor.kinds[name] = max(redactor.kinds[name], int(number))
         clean, report = _redact(trace, redactor, None)
         return clean, report, clean_state(redactor, state)
 

@@ -17,6 +17,17 @@ MAX_TRIES = 4  # places of a text that may begin with JSON
 _decoder = json.JSONDecoder()
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is an object or an array of JSON as a whole."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return False
+    return True
+
+
 class JsonCleaner:
     """Cleans the members of JSON by their names and their looks."""
 

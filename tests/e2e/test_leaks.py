@@ -7,6 +7,7 @@ Then the stored trace is erased, and the database's files are searched.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sqlite3
@@ -301,6 +302,8 @@ def answers(http: httpx.Client, path: str) -> dict[str, bytes]:
     }
     for kind in ("jaeger", "otlp", "zipkin", "csv", "html"):
         found[kind] = http.get(f"{path}/download", params={"format": kind})
+    file = http.get(f"{path}/download", params={"format": "spanboard"})
+    found["picture"] = http.get(f"{path}/picture.svg")
     for row in range(SPANS):
         found[f"span {row}"] = http.get(f"{path}/span/{row}")
         found[f"raw {row}"] = http.get(f"{path}/span/{row}/raw")
@@ -309,7 +312,9 @@ def answers(http: httpx.Client, path: str) -> dict[str, bytes]:
         assert hits.json()["rows"] == [], mark
     for name, answer in found.items():
         assert answer.status_code == 200, name
-    return {name: answer.content for name, answer in found.items()}
+    assert file.status_code == 200
+    contents = {name: answer.content for name, answer in found.items()}
+    return {**contents, "snapshot file": gzip.decompress(file.content)}
 
 
 @pytest.mark.parametrize("kind", list(BODIES))
@@ -360,6 +365,17 @@ def test_a_shared_trace_leaks_nothing_and_an_erased_one_leaves_nothing(
         if file.is_file():
             assert leaks(unpacked(file.read_bytes())) == [], f"{kind}: {file.name}"
     assert http.get(path, follow_redirects=True).status_code == 200
+    carried = http.get(f"{path}/download", params={"format": "spanboard"}).content
+    taken = http.post("/shares/import", files={"file": ("a.gz", carried)})
+    assert taken.status_code == 200, taken.text
+    other = "/s/" + taken.json()["url"].rsplit("/s/", 1)[1]
+    for name, content in answers(http, other).items():
+        assert leaks(content) == [], f"{kind}, taken in: {name}"
+    # The rules find nothing in what they have cleaned: the copy is the same.
+    assert http.get(f"{other}/payload").content == http.get(f"{path}/payload").content
+    assert (
+        http.get(f"{other}/download", params={"format": "spanboard"}).content == carried
+    )
     again = http.post("/upload", files={"file": (f"{kind}.json", body)})
     assert again.status_code in (200, 302)
     assert http.get(f"/trace/{IDS[kind]}/payload").status_code == 404
