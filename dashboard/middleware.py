@@ -49,9 +49,17 @@ def receiver_hosts(get_response: Handler) -> Handler:
 
 @sync_and_async_middleware
 def extra_headers(get_response: Handler) -> Handler:
-    """Headers that Django sets none of: no features, no sharing of resources."""
+    """Headers that Django sets none of: no features, no sharing of resources.
 
-    def add(response: HttpResponse) -> HttpResponse:
+    All answers behind a share's token, refusals too, are for nobody's cache and
+    tell no other site their address.
+    """
+
+    def add(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if request.path_info.startswith("/s/"):
+            response.headers["Cache-Control"] = "no-store"
+            response.headers["Referrer-Policy"] = "no-referrer"
+            response.headers["X-Robots-Tag"] = "noindex, nofollow"
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=()"
         )
@@ -61,12 +69,12 @@ def extra_headers(get_response: Handler) -> Handler:
     if iscoroutinefunction(get_response):
 
         async def later(request: HttpRequest) -> HttpResponse:
-            return add(await get_response(request))
+            return add(request, await get_response(request))
 
         return later  # type: ignore[return-value]  # Django types no async handler
 
     def now(request: HttpRequest) -> HttpResponse:
-        return add(get_response(request))
+        return add(request, get_response(request))
 
     return now
 

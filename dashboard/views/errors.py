@@ -15,9 +15,16 @@ def problem_page(
     title: str,
     text: str,
     details: list[str] | None = None,
+    preview: dict[str, str] | None = None,
 ) -> HttpResponse:
-    """One page for every fault that a visitor meets."""
-    context = {"title": title, "text": text, "details": details or [], "status": status}
+    """One page for every fault that a visitor meets; ``preview`` is for chats."""
+    context = {
+        "title": title,
+        "text": text,
+        "details": details or [],
+        "status": status,
+        "link_preview": preview,
+    }
     return render(request, "dashboard/problem.html", context, status=status)
 
 

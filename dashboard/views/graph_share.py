@@ -28,7 +28,13 @@ from dashboard.redaction.graph_names import GraphNames
 from dashboard.redaction.redactor import Redactor
 from dashboard.share_models import ShareLink, Snapshot
 from dashboard.views import share
-from dashboard.views.share import fields_of, link_or_404, private, told_once
+from dashboard.views.share import (
+    fields_of,
+    link_or_404,
+    preview_of,
+    private,
+    told_once,
+)
 
 FRAME_US = 6 * 3600 * 1_000_000  # places of a moment are those of its six hours
 OTHER_ANSWERS = ("paths", "questions", "without")
@@ -176,6 +182,7 @@ def page(request: HttpRequest, link: ShareLink, token: str) -> HttpResponse:
             "live": f"ws/s/{token}/graph" if is_live else "",
         },
     }
+    context["link_preview"] = preview_of(request, link, token)
     return render(request, "dashboard/topology.html", context)
 
 

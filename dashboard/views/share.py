@@ -10,6 +10,7 @@ from csp.decorators import csp_update
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -26,6 +27,7 @@ from dashboard.actions.shares import (
 from dashboard.gate import person_of
 from dashboard.graph.slowness import unpack_known
 from dashboard.presenters import shares as presenter
+from dashboard.presenters.link_preview import link_preview, plain_preview
 from dashboard.presenters.payload import build_payload
 from dashboard.presenters.redaction import preview_answer
 from dashboard.presenters.shown import Shown
@@ -200,7 +202,18 @@ def opens_nothing(request: HttpRequest) -> HttpResponse:
         "in. Ask the person who gave it to you for a new one."
     )
     title = _("This link does not open anything")
-    return private(problem_page(request, 404, title, text))
+    told = plain_preview(_plain_picture(request))
+    return private(problem_page(request, 404, title, text, preview=told))
+
+
+def preview_of(request: HttpRequest, link: ShareLink, token: str) -> dict[str, str]:
+    """What chats show of a link."""
+    picture = address(request, reverse("dashboard:share-png", args=[token]))
+    return link_preview(link, _plain_picture(request), picture)
+
+
+def _plain_picture(request: HttpRequest) -> str:
+    return address(request, static("dashboard/share.png"))
 
 
 @require_safe
@@ -241,6 +254,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
     )
     context["view_urls"] = view_urls("share", token)
     context["snapshot"] = presenter.snapshot_facts(link)
+    context["link_preview"] = preview_of(request, link, token)
     return framed(private(render(request, "dashboard/trace.html", context)), link)
 
 
