@@ -1,15 +1,16 @@
 // The frame of every page: theme, look-up key, help sheet, relative times.
 
 import { keepTimes } from "./format.js";
+import { keepValue, keptValue } from "./kept.js";
 
 const root = document.documentElement;
-const stored = localStorage.getItem("spanboard-theme");
+const stored = keptValue("spanboard-theme");
 if (stored && !("themeFixed" in root.dataset)) root.dataset.theme = stored;
 
 document.querySelector("[data-theme-switch]")?.addEventListener("click", () => {
   const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = dark ? "light" : "dark";
-  localStorage.setItem("spanboard-theme", root.dataset.theme);
+  keepValue("spanboard-theme", root.dataset.theme);
   dispatchEvent(new Event("themechange"));
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("themechange")));

@@ -368,6 +368,6 @@ if (shared) {
   fetch(page.dataset.seen, { method: "POST", credentials: "same-origin" }).catch(() => {}); // the page is here all the same
   follow();
 } else replay.load().then(() => { if (address.get("at")) load(); });
-if (shared) page.dataset.ready = "";
-else if (asked.startsWith("graph.json")) follow();
-else load();
+page.dataset.ready = "";
+if (!shared && asked.startsWith("graph.json")) follow();
+else if (!shared) load();

@@ -3,6 +3,7 @@
 import { copy, el, icon, text } from "../dom.js";
 import { changes } from "../trace/state.js";
 import { keepRoom } from "./room.js";
+import { keepInTab, keptInTab } from "../kept.js";
 
 const PACE_MS = 50; // at most twenty states a second
 const ROOM = /^[A-Za-z0-9_-]{12}$/;
@@ -45,7 +46,7 @@ export class Follow {
   /** Take up what the address or the tab's memory says. */
   start() {
     const named = roomOfAddress();
-    const old = JSON.parse(sessionStorage.getItem(kept()) ?? "null");
+    const old = JSON.parse(keptInTab(kept()) ?? "null");
     const found = named && named.room !== old?.room ? named : old;
     if (!found) return;
     if (found.key) this.present(found);
@@ -71,7 +72,7 @@ export class Follow {
     if (message.type === "hello" && message.presents) {
       this.room = message.room;
       this.key = message.key;
-      sessionStorage.setItem(kept(), JSON.stringify({ room: this.room, key: this.key }));
+      keepInTab(kept(), JSON.stringify({ room: this.room, key: this.key }));
       this.last = "";
       this.tell();
     }
@@ -83,7 +84,7 @@ export class Follow {
     this.role = "follows";
     this.room = room;
     this.loose = false;
-    sessionStorage.setItem(kept(), JSON.stringify({ room }));
+    keepInTab(kept(), JSON.stringify({ room }));
     this.socket = keepRoom(() => `${this.path}${room}`, {
       heard: (message) => this.heard(message),
       lost: () => { this.gone = true; this.draw(); },
@@ -161,7 +162,7 @@ export class Follow {
 
   stop() {
     this.close();
-    sessionStorage.removeItem(kept());
+    keepInTab(kept(), null);
     this.draw();
     this.button?.focus();
   }

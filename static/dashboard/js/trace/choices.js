@@ -3,6 +3,7 @@
 import { text } from "../dom.js";
 import { duration } from "../format.js";
 import { toUs } from "./state.js";
+import { keepValue, keptValue } from "../kept.js";
 
 const UNITS = { ns: 1, us: 1e3, "µs": 1e3, ms: 1e6, s: 1e9, min: 6e10 };
 export const ORDERS = ["", "duration", "self"];
@@ -19,7 +20,7 @@ export class Choices {
   constructor(page, changed) {
     this.page = page;
     this.changed = changed;
-    this.inline = localStorage.getItem("spanboard-detail") === "inline";
+    this.inline = keptValue("spanboard-detail") === "inline";
     for (const name of ["critical", "pairs", "folds", "only", "skew"]) {
       this.button(name)?.addEventListener("click", () => {
         this.press(name, !this.pressed(name));
@@ -38,15 +39,15 @@ export class Choices {
     for (const radio of page.querySelectorAll("[data-place]")) {
       radio.addEventListener("change", () => {
         this.inline = radio.value === "inline";
-        localStorage.setItem("spanboard-detail", radio.value);
+        keepValue("spanboard-detail", radio.value);
         changed("place");
       });
     }
     this.keep("density", "[data-density]", (value) => { page.dataset.rows = value; });
     const patterns = page.querySelector("[data-patterns]");
     const paint = () => page.classList.toggle("patterns", patterns.checked);
-    patterns.checked = localStorage.getItem("spanboard-patterns") === "1" || matchMedia("(prefers-contrast: more)").matches;
-    patterns.addEventListener("change", () => { localStorage.setItem("spanboard-patterns", patterns.checked ? "1" : "0"); paint(); });
+    patterns.checked = keptValue("spanboard-patterns") === "1" || matchMedia("(prefers-contrast: more)").matches;
+    patterns.addEventListener("change", () => { keepValue("spanboard-patterns", patterns.checked ? "1" : "0"); paint(); });
     paint();
     this.showPlace();
     this.tuck();
@@ -72,11 +73,11 @@ export class Choices {
   /** A select whose value is kept in the browser. */
   keep(name, selector, use) {
     const select = this.page.querySelector(selector);
-    const stored = localStorage.getItem(`spanboard-${name}`);
+    const stored = keptValue(`spanboard-${name}`);
     if (stored && [...select.options].some((option) => option.value === stored)) select.value = stored;
     use(select.value);
     select.addEventListener("change", () => {
-      localStorage.setItem(`spanboard-${name}`, select.value);
+      keepValue(`spanboard-${name}`, select.value);
       use(select.value);
       this.changed(name);
     });

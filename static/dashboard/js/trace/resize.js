@@ -1,5 +1,7 @@
 // The name column and the side panel can be made wider, by pointer and by keys.
 
+import { keepValue, keptValue } from "../kept.js";
+
 const STEP = 16;
 
 /**
@@ -13,12 +15,12 @@ export function resizable(handle, target, property, { least, most, start, grows 
     const held = Math.round(Math.min(Math.max(width, least), most));
     target.style.setProperty(property, `${held}px`);
     handle.setAttribute("aria-valuenow", String(held));
-    if (keep) localStorage.setItem(key, String(held));
+    if (keep) keepValue(key, String(held));
     changed?.();
   };
   handle.setAttribute("aria-valuemin", String(least));
   handle.setAttribute("aria-valuemax", String(most));
-  const stored = Number(localStorage.getItem(key));
+  const stored = Number(keptValue(key));
   if (stored >= least && stored <= most) set(stored, false);
   else handle.setAttribute("aria-valuenow", String(Math.round(read())));
   handle.addEventListener("pointerdown", (event) => {
