@@ -18,9 +18,10 @@ from msgspec import Meta, Struct
 
 from dashboard.access.person import Person
 from dashboard.actions import shares
+from dashboard.actions.notes import MOST_NOTES
 from dashboard.graph.histogram import BUCKETS
-from dashboard.redaction.apply import redact_again
 from dashboard.redaction.redactor import Redactor
+from dashboard.redaction.written import Written, redact_all
 from dashboard.share_models import ShareEvent, ShareLink, Snapshot
 from dashboard.sources.detect import inflate
 from dashboard.traces import codec
@@ -62,6 +63,16 @@ class _Head(Struct):
     kind: str = "trace"
 
 
+class _Note(Struct):
+    """A note or pin that goes along; ``row`` -1 is the trace."""
+
+    row: Annotated[int, Meta(ge=-1, le=2**31)]
+    text: Annotated[str, Meta(max_length=20_000)] = ""
+    author: Short = ""
+    at_us: Annotated[int, Meta(ge=0, le=LATEST_US)] = 0
+    edited_us: Annotated[int, Meta(ge=0, le=LATEST_US)] = 0
+
+
 class _File(Struct):
     """A snapshot of a trace, version 1."""
 
@@ -77,6 +88,7 @@ class _File(Struct):
     note: Annotated[str, Meta(max_length=2000)] = ""
     state: Annotated[str, Meta(max_length=4000)] = ""
     redaction: _Report = msgspec.field(default_factory=_Report)
+    notes: Annotated[list[_Note], Meta(max_length=MOST_NOTES)] = []
 
 
 def snapshot_file(link: ShareLink, *, names_author: bool) -> bytes:
@@ -101,6 +113,9 @@ def snapshot_file(link: ShareLink, *, names_author: bool) -> bytes:
         note=link.note,
         state=link.state,
         redaction=msgspec.convert(snapshot.redaction or {}, _Report),
+        notes=msgspec.convert(snapshot.notes, list[_Note])
+        if names_author
+        else _nameless(snapshot.notes),
         trace=to_portable(trace, extra),
     )
     return gzip.compress(msgspec.json.encode(content), 6, mtime=0)
@@ -125,7 +140,10 @@ def import_snapshot(
     found, plain = _read(body, max_bytes)
     trace, known = from_portable(found.trace, BUCKETS)
     policy = shares.site_policy()
-    clean, report, state = redact_again(trace, policy, found.state, plain)
+    written = [Written(n.row, n.text, n.author) for n in found.notes]
+    clean, report, state, written = redact_all(
+        trace, policy, (), found.state, written, plain
+    )
     fields = shares.contents(clean, known)
     redactor = Redactor(policy, trusts_labels=True)
     with transaction.atomic():
@@ -138,6 +156,7 @@ def import_snapshot(
             imported_at=timezone.now(),
             complete=found.complete,
             redaction=_merged(found.redaction, report),
+            notes=_taken(found.notes, written, len(clean)),
             **fields,
         )
         link, token = shares.add_link(
@@ -150,6 +169,31 @@ def import_snapshot(
         )
         shares.record_event(ShareEvent.What.IMPORTED, link, person)
     return link, token
+
+
+def _nameless(notes: list[dict[str, Any]]) -> list[_Note]:
+    """Notes without their writers."""
+    return [
+        msgspec.structs.replace(note, author="")
+        for note in msgspec.convert(notes, list[_Note])
+    ]
+
+
+def _taken(
+    notes: list[_Note], clean: list[Written], spans: int
+) -> list[dict[str, Any]]:
+    """Notes of a file as a snapshot keeps them; one on no span of it goes."""
+    return [
+        {
+            "row": note.row,
+            "text": storable(new.text),
+            "author": storable(new.author),
+            "at_us": note.at_us,
+            "edited_us": note.edited_us,
+        }
+        for note, new in zip(notes, clean, strict=True)
+        if note.row < spans
+    ]
 
 
 def _read(body: bytes, max_bytes: int) -> tuple[_File, str]:

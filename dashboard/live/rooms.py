@@ -11,6 +11,7 @@ from typing import Any
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 
 from dashboard.actions.threads import thread_group
 from dashboard.live import access, following
@@ -118,11 +119,21 @@ class RoomConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(SIGN_S)
             if time.monotonic() - checked >= CHECK_S:
                 checked = time.monotonic()
-                route = self.scope["url_route"]["kwargs"]
-                if await access.subject_of(self.scope, route) != self.subject:
-                    await self.close(code=REFUSED)
+                if not await self._still_open():
                     return
             await self.tend()
+
+    async def _still_open(self) -> bool:
+        """Whether the page may still be seen; else the connection ends."""
+        route = self.scope["url_route"]["kwargs"]
+        try:
+            if await access.subject_of(self.scope, route) == self.subject:
+                return True
+            await self.close(code=REFUSED)
+        except DatabaseError as problem:
+            log.warning("A page of a room could not be looked up: %s", problem)
+            await self.close(code=1011)
+        return False
 
 
 class FollowConsumer(RoomConsumer):

@@ -14,6 +14,11 @@ from dashboard.share_models import ShareLink
 from dashboard.traces.trace import Trace
 
 
+def _at(us: int) -> str:
+    """A moment to the minute."""
+    return f"{text.moment(us)[:16]} UTC"
+
+
 def note_rows(trace: Trace, found: list[Note], person: Person) -> list[dict[str, Any]]:
     """Notes on a stored trace, with the rows of their spans now."""
     rows = actions.rows_of(trace, found)
@@ -26,7 +31,7 @@ def note_rows(trace: Trace, found: list[Note], person: Person) -> list[dict[str,
             "text": note.text,
             "blocks": blocks(note.text),
             "author": note.owner_name,
-            "at": text.moment(round(note.created_at.timestamp() * 1e6))[:16],
+            "at": _at(round(note.created_at.timestamp() * 1e6)),
             "edited": note.edited_at is not None,
             "may_change": actions.may_change(note, person),
         }
@@ -45,7 +50,7 @@ def kept_rows(kept: list[dict[str, Any]]) -> list[dict[str, Any]]:
             "text": note["text"],
             "blocks": blocks(str(note["text"])),
             "author": note["author"],
-            "at": text.moment(int(note["at_us"]))[:16],
+            "at": _at(int(note["at_us"])),
             "edited": bool(note["edited_us"]),
             "may_change": False,
         }
@@ -62,7 +67,7 @@ def comment_rows(
             "id": comment.pk,
             "blocks": blocks(comment.text),
             "author": comment.owner_name,
-            "at": text.moment(round(comment.created_at.timestamp() * 1e6))[:16],
+            "at": _at(round(comment.created_at.timestamp() * 1e6)),
             "may_delete": threads.may_delete_comment(comment, link, person),
         }
         for comment in found

@@ -31,10 +31,17 @@ def redact_all(
     extra_keys: Iterable[str],
     state: str,
     written: Sequence[Written],
+    before: str = "",
 ) -> tuple[Trace, dict[str, Any], str, list[Written]]:
-    """As ``redact_shared``, and the notes cleaned as well, in the same order."""
+    """As ``redact_shared``, and the notes cleaned as well, in the same order.
+
+    ``before``: all the text of a copy that was redacted elsewhere; its labels stay.
+    """
     with no_collection():
-        redactor = apply._redactor(policy, extra_keys)
+        if before:
+            redactor = apply.trusting(policy, before)
+        else:
+            redactor = apply._redactor(policy, extra_keys)
         clean, _ = apply._redact(trace, redactor, None)
         state = clean_state(redactor, state)
         notes = _clean(redactor, written)

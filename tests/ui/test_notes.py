@@ -11,7 +11,8 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from dashboard.actions import notes, shares, threads
+from dashboard.access.person import LOCAL
+from dashboard.actions import carry, notes, shares, threads
 from dashboard.actions.erase import erase_trace
 from dashboard.actions.ingest import ingest
 from dashboard.actions.sources import upload_source
@@ -189,6 +190,27 @@ def test_a_share_keeps_notes_without_secrets(
     assert stranger.get(f"/s/{token}/notes").status_code == 404
 
 
+def test_notes_travel_with_a_snapshots_file(
+    client: Client, stored: TraceRecord
+) -> None:
+    url = f"{base(stored)}/new"
+    client.post(url, {"span": SPAN, "text": "look **here**"})
+    client.post(url, {"span": "b" * 16})
+    link, _ = shares.create_snapshot_share(stored, days=1)
+    for known in (True, False):
+        body = carry.snapshot_file(link, names_author=known)
+        made, token = carry.import_snapshot(
+            body, max_bytes=2**20, days=1, audience="signed-in", person=LOCAL
+        )
+        rows = client.get(f"/s/{token}/notes").json()["notes"]
+        assert [(n["row"], n["text"], n["is_pin"]) for n in rows] == [
+            (0, "look **here**", False),
+            (1, "", True),
+        ]
+        assert {n["author"] for n in rows} == {"local" if known else ""}
+        assert made.snapshot_id != link.snapshot_id
+
+
 def test_notes_are_in_no_export(client: Client, stored: TraceRecord) -> None:
     client.post(f"{base(stored)}/new", {"span": SPAN, "text": "wrote-this-note"})
     for kind in ("jaeger", "otlp", "zipkin", "csv"):
@@ -275,7 +297,7 @@ async def test_the_page_of_a_share_hears_its_thread_only(
 ) -> None:
     from channels.db import database_sync_to_async
 
-    from dashboard.access.person import LOCAL, NOBODY
+    from dashboard.access.person import NOBODY
 
     def two() -> list[tuple[ShareLink, str]]:
         record = store({"id": SPAN})
