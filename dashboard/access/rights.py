@@ -17,13 +17,13 @@ _NAMES: dict[Right, str] = {
         v1-services v1-service-operations v1-operations v1-traces v1-trace
         v3-services v3-operations v3-traces v3-trace v3-trace-summaries
         api-dependencies trace-document trace-download trace-raw trace-csv
-        trace-payload graph-data graph-dot graph-graphml graph-mermaid metrics doctor-data
+        trace-payload graph-data graph-dot graph-graphml graph-mermaid metrics services-data doctor-data
     """,
     Right.VIEW: """
         home search search-ask search-line search-words lookup account link-open
         trace trace-span span-more span-value trace-find trace-events
         trace-statistics trace-rows trace-graph trace-logs trace-notes
-        compare trace-compare trace-alike trace-fastest
+        compare trace-compare trace-alike trace-fastest services service
         graph graph-questions graph-band graph-diff graph-overlay graph-paths
         graph-span graph-edge graph-node dependencies deep-dependencies
         sources doctor lab lab-state
