@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 from dashboard.presenters.colors import LIGHT
 
 FONT = "Inter, DejaVu Sans, Noto Sans CJK SC, sans-serif"
+MAX_PIXELS = 16_000_000
 MAX_TEXT = 300  # characters of one text, whatever room there is
 # What XML 1.0 can't hold, and marks that turn the direction of what follows.
 UNFIT = re.compile(
@@ -185,7 +187,9 @@ class Pen:
             )
 
     def svg(self, title: str, width: int, language: str) -> str:
-        """The whole document, so many px wide."""
+        """The whole document, so many px wide; less where it would grow too large."""
+        most = math.sqrt(MAX_PIXELS * self.width / self.height)
+        width = max(min(width, int(most)), 1)
         height = max(round(self.height * width / self.width), 1)
         name = clean(title)
         head = (

@@ -172,14 +172,20 @@ class Shared:
         return found
 
     def panels(self) -> dict[str, Data]:
-        """Charts and operations of the busiest nodes and edges shown, by clean id."""
+        """Charts and operations of what is chosen and of the busiest, by clean id."""
         view = self.view
         whole = view_of(
             plain_options(view), view.window_sums, (view.first, view.last), view.now_us
         )
 
+        options = view.options
+        chosen = {options.node, f"{options.caller}\0{options.callee}"}
+
         def busiest(items: list[Data]) -> list[Data]:
-            return sorted(items, key=lambda i: (-i["calls"], i["id"]))[:MOST_PANELS]
+            def place(item: Data) -> tuple[bool, int, str]:
+                return item["id"] not in chosen, -item["calls"], item["id"]
+
+            return sorted(items, key=place)[:MOST_PANELS]
 
         found = {
             self.id_of(node["id"]): stored_node(whole, node["id"])

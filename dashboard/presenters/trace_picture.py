@@ -33,7 +33,7 @@ BAR = {"top": 6.0, "height": 10.0}
 def trace_picture(shown: Shown, *, captured: str, theme: str, width: int) -> str:
     """An SVG document of the first rows of a trace, ``width`` px wide.
 
-    ``captured`` says when it was copied.
+    ``captured`` says when it was copied; empty for a trace that is stored.
     """
     trace = shown.trace
     count = min(len(trace), ROWS)
@@ -46,7 +46,8 @@ def trace_picture(shown: Shown, *, captured: str, theme: str, width: int) -> str
         for row in range(count):
             rows.draw(row, TOP + row * ROW)
     foot = [text.count(count) + f"{THIN}/{THIN}" + text.spans(len(trace))]
-    foot.append(_("captured %(at)s") % {"at": captured})
+    if captured:
+        foot.append(_("captured %(at)s") % {"at": captured})
     _foot(pen, " · ".join(foot))
     return pen.svg(title, width, get_language() or "en")
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from dashboard.presenters.spans_csv import spans_csv
 from dashboard.presenters.trace_document import trace_document
 from dashboard.presenters.trace_file import file_context
+from dashboard.presenters.trace_picture import trace_picture
 from dashboard.sources.jaeger.export import to_jaeger_json, trace_object
 from dashboard.sources.otlp.export import to_otlp_json
 from dashboard.sources.zipkin.export import to_zipkin_json
@@ -26,7 +27,8 @@ JSON_FORMATS = {
     "otlp": (to_otlp_json, "otlp.json"),
     "zipkin": (to_zipkin_json, "zipkin.json"),
 }
-FORMATS = (*JSON_FORMATS, "csv", "html")
+FORMATS = (*JSON_FORMATS, "csv", "html", "svg")
+PICTURE_WIDTH = 1240  # px
 
 
 def download_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
@@ -47,6 +49,13 @@ def download_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
         return attached(
             page.content, "text/html; charset=utf-8", trace.trace_id, "html"
         )
+    if name == "svg":
+        theme = "dark" if request.GET.get("theme") == "dark" else "light"
+        picture = trace_picture(
+            opened.shown, captured="", theme=theme, width=PICTURE_WIDTH
+        )
+        body = picture.encode("utf-8", "replace")
+        return attached(body, "image/svg+xml; charset=utf-8", trace.trace_id, "svg")
     return problem_page(
         request,
         400,

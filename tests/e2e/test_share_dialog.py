@@ -99,6 +99,7 @@ def test_a_page_is_shared_with_its_absolute_window(board: Any, page: Any) -> Non
     page.goto(f"{board.url}/graph?level=version")
     page.wait_for_selector("[data-service]")
     page.click("[data-share]")
+    page.check('input[name="kind"][value="link"]', force=True)
     page.click("[data-share-make]")
     page.wait_for_selector("[data-share-result]:not([hidden])")
     page.goto(page.input_value("[data-share-url]"))

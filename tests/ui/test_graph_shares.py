@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import zstandard
 from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import timezone
 
@@ -21,6 +22,7 @@ from dashboard.actions.sources import ensure_source
 from dashboard.models import RollupBlock, RollupDelta, TraceRecord
 from dashboard.share_models import ShareEvent, ShareLink, Snapshot
 from tests.factories import START_US, make_trace
+from webapp.env import origin_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AWAY = {"SERVER_NAME": "traces.example", "REMOTE_ADDR": "10.9.8.7"}
@@ -331,3 +333,45 @@ def test_a_framed_page_keeps_the_state_it_was_shared_with(
     query = parse_qs(urlsplit(answer["Location"]).query)
     assert query == {"node": ["web"], "uiEmbed": ["v0"], "uiTheme": ["dark"]}
     assert client.get(answer["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["*", "https://*.example", "wiki.example", "https://a/b", "https://a;b", "'none'"],
+)
+def test_what_is_no_origin_is_refused_at_the_start(word: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="SPANBOARD_EMBED_ORIGINS"):
+        origin_of(word)
+
+
+def test_a_large_graph_is_kept_and_drawn_within_bounds(client: Client) -> None:
+    spans: list[dict[str, Any]] = [{"id": "root", "service": "web", "kind": "server"}]
+    spans += [
+        {
+            "id": f"s{number}",
+            "parent": "root" if number < 30 else f"s{number // 30}",
+            "service": f"service-{number}",
+            "kind": "server",
+            "start": number,
+        }
+        for number in range(1, 700)
+    ]
+    source = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
+    ingest(source, [make_trace(spans)], replace=True)
+    token = token_of(share(client, state={"group": "none", "node": "web"}))
+    data = page_data(opened(client, token))
+    assert len(data["nodes"]) == 700
+    kept = [
+        client.get(f"/s/{token}/panel.json", {"id": node["id"]}).status_code
+        for node in data["nodes"]
+    ]
+    assert kept.count(200) == 60
+    assert client.get(f"/s/{token}/panel.json", {"id": "web"}).status_code == 200
+    svg = client.get(f"/s/{token}/picture.svg?width=2000").content
+    root = ElementTree.fromstring(svg)
+    assert int(root.attrib["width"]) * int(root.attrib["height"]) <= 16_100_000
+    assert client.get(f"/s/{token}/picture.png?width=2000").content[:4] == b"\x89PNG"
+    grouped = token_of(share(client))
+    closed = page_data(opened(client, grouped))
+    assert any(node["members"] for node in closed["nodes"])
+    assert all(one["caller"] and one["callee"] for one in closed["edges"])

@@ -140,3 +140,20 @@ def test_attributes_and_texts_can_not_be_left() -> None:
         f"{SVG}text",
         f"{SVG}rect",
     ]
+
+
+def test_a_tall_picture_stays_within_bounds() -> None:
+    root = ElementTree.fromstring(Pen(760, 20_000).svg("tall", 2000, "en"))
+    wide, high = int(root.attrib["width"]), int(root.attrib["height"])
+    assert wide * high <= 16_100_000
+    assert abs(high / wide - 20_000 / 760) < 0.1
+
+
+def test_a_stored_trace_is_downloaded_as_a_picture() -> None:
+    record = stored()
+    client = Client(SERVER_NAME="localhost")
+    answer = client.get(f"/trace/{record.trace_id}/download?format=svg")
+    assert "attachment" in answer["Content-Disposition"]
+    said = texts(answer.content)
+    assert "shop GET /cart" in said
+    assert not any("captured" in words for words in said)
