@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.urls import reverse
@@ -20,6 +19,7 @@ from dashboard.presenters.comparison_sentences import sentences
 from dashboard.reads.groups import Group
 from dashboard.traces.ids import short_id
 from dashboard.traces.query import TraceQuery
+from dashboard.traces.query_line import FIELDS
 from dashboard.traces.trace import Trace
 
 
@@ -77,16 +77,29 @@ def _rows(found: Comparison, difference: Difference, urls: list[str]) -> dict[st
 
 
 def conditions_text(query: TraceQuery) -> str:
-    """A group's search in short, as it is typed."""
-    parts = []
-    for name, value in query.parameters():
-        if name == "tags":
-            parts.append(query.logfmt())
-        elif name not in ("start", "end", "limit", "sort"):
-            parts.append(
-                f"{name}={json.dumps(value, ensure_ascii=False) if ' ' in value else value}"
-            )
-    return " ".join(parts) or _("all traces")
+    """A group's search in short, as the line of query is typed."""
+    parts = [query.whole_line().text()]
+    if query.caller and query.callee:
+        parts.append(f"{query.caller} → {query.callee}")
+    if query.trace_ids:
+        number = len(query.trace_ids)
+        words = ngettext("%(n)s chosen trace", "%(n)s chosen traces", number)
+        parts.append(words % {"n": text.count(number)})
+    if query.source:
+        parts.append(f"({query.source})")
+    return " ".join(part for part in parts if part) or _("all traces")
+
+
+def defining_keys(query: TraceQuery) -> set[str]:
+    """Tags by which a group is chosen: they explain nothing."""
+    line = query.whole_line()
+    groups = (line.span, *line.without, *(g for path in line.paths for g in path.sides))
+    return {
+        condition.key
+        for group in groups
+        for condition in group
+        if condition.tag or condition.key not in FIELDS
+    }
 
 
 def group_head(name: str, group: Group) -> dict[str, Any]:
@@ -134,7 +147,7 @@ def groups_data(a: Group, b: Group) -> dict[str, Any]:
     """Two groups compared, both with traces."""
     found = compare(a.traces, b.traces)
     difference = explain(found)
-    defining = {key for group in (a, b) for key, _value in group.query.tags}
+    defining = defining_keys(a.query) | defining_keys(b.query)
     ranking = rank(a.traces, b.traces, defining)
     times = [[record.duration_us for record in one.records] for one in (a, b)]
     failed = tuple(

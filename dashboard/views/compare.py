@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -41,9 +41,31 @@ from dashboard.traces.ids import normalise_trace_id
 from dashboard.views.errors import problem_page
 from dashboard.views.trace import record_or_404
 
+ASKED = (
+    "first",
+    "second",
+    "preset",
+    "service",
+    "operation",
+    "version",
+    "base_version",
+    "lookback",
+)
 MAX_COMPARED = 8  # traces at once
 VIEWS = ("tree", "table")
-KNOWN = {"a", "b", "limit", "view", "uiEmbed", "uiTheme", "first", "second"}
+KNOWN = {
+    "a",
+    "b",
+    "line_a",
+    "line_b",
+    "lookback",
+    "limit",
+    "view",
+    "uiEmbed",
+    "uiTheme",
+    "first",
+    "second",
+}
 KNOWN_TRACES = {"with", "view", "cohort", "uiEmbed", "uiTheme"}
 LOOKBACKS = ("15m", "1h", "6h", "1d", "7d")
 
@@ -111,6 +133,10 @@ def show(request: HttpRequest) -> HttpResponse:
     ids = [request.GET.get(name, "").strip() for name in ("first", "second")]
     if all(ids):
         return _by_ids(request, ids)
+    lines = [request.GET.get(name, "").strip() for name in ("line_a", "line_b")]
+    if all(lines):
+        queries = [{"q": line, "lookback": _lookback(request)} for line in lines]
+        return redirect(_groups_url(request, *map(urlencode, queries)))
     texts = [request.GET.get(name, "").replace("\0", "") for name in ("a", "b")]
     if not any(texts):
         return _chooser(request, [], 200)
@@ -131,6 +157,10 @@ def show(request: HttpRequest) -> HttpResponse:
     if fixed != [group.query for group in groups]:
         return redirect(_groups_url(request, *(q.to_query_string() for q in fixed)))
     return _page(request, _groups(request, groups, min(int(limit), MAX_TRACES)))
+
+
+def _lookback(request: HttpRequest) -> str:
+    return request.GET.get("lookback", "") or LOOKBACKS[1]
 
 
 def _by_ids(request: HttpRequest, ids: list[str]) -> HttpResponse:
@@ -201,21 +231,8 @@ def _chooser(request: HttpRequest, problems: list[str], status: int) -> HttpResp
     words = vocabulary()
     context = {
         "problems": problems,
-        "values": {
-            name: request.GET.get(name, "")
-            for name in (
-                "first",
-                "second",
-                "a",
-                "b",
-                "preset",
-                "service",
-                "operation",
-                "version",
-                "base_version",
-                "lookback",
-            )
-        },
+        "values": {name: request.GET.get(name, "") for name in ASKED}
+        | {f"line_{side}": _line_of(request, side) for side in "ab"},
         "presets": [(name, words_of(name)) for name in PRESETS if name != "moment"],
         "services": sorted(words),
         "operations": sorted({o for found in words.values() for o in found})[:2_000],
@@ -226,6 +243,12 @@ def _chooser(request: HttpRequest, problems: list[str], status: int) -> HttpResp
         "nav": "compare",
     }
     return render(request, "dashboard/compare_choose.html", context, status=status)
+
+
+def _line_of(request: HttpRequest, side: str) -> str:
+    """A search as it was typed, or as its address had it."""
+    typed = request.GET.get(f"line_{side}", "")
+    return typed or parse_qs(request.GET.get(side, "")).get("q", [""])[0]
 
 
 @require_safe

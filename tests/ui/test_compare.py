@@ -128,6 +128,25 @@ def test_without_a_difference_nothing_is_claimed(client: Client) -> None:
     assert words.count("slower in B") == words.count("faster in B") == 1  # the legend
 
 
+def test_lines_of_query_make_groups_and_their_tags_explain_nothing(
+    client: Client, groups: dict[str, str]
+) -> None:
+    lines = {
+        "line_a": "service=ratings service.version=v1",
+        "line_b": "service=ratings service.version=v2 trace.duration>50ms",
+        "lookback": "1d",
+    }
+    page = client.get("/compare", lines, follow=True)
+    words = text_of(page)
+    assert page.status_code == 200
+    assert "85.0 ms longer" in words
+    assert "trace.duration&gt;50ms" in words
+    assert "What tells them apart" not in words
+    bad = client.get("/compare", lines | {"line_b": "duration>much"}, follow=True)
+    assert bad.status_code == 400
+    assert 'value="duration&gt;much"' in bad.content.decode()
+
+
 def test_what_both_searches_find_counts_for_b_alone(
     client: Client, groups: dict[str, str]
 ) -> None:
