@@ -227,12 +227,15 @@ def _side(table: PathTable, traces: Iterable[Trace]) -> tuple[dict[int, Side], i
         paths.tolist(), np.split(order, first[1:].tolist()), strict=False
     ):
         ordered = duration[rows]
-        of_trace, place = np.unique(which[rows], return_inverse=True)
-        each = np.zeros(len(of_trace), np.int64)
-        np.add.at(each, place.reshape(-1), critical[rows])
+        if len(rows) == 1:  # as nearly all paths of wild traces
+            each = critical[rows]
+        else:
+            of_trace, place = np.unique(which[rows], return_inverse=True)
+            each = np.zeros(len(of_trace), np.int64)
+            np.add.at(each, place.reshape(-1), critical[rows])
         result[path] = Side(
             count=len(rows),
-            traces=len(of_trace),
+            traces=len(each),
             errors=int(failed[rows].sum()),
             sum_ns=exact_sum(ordered),
             self_ns=exact_sum(own[rows]),

@@ -17,7 +17,7 @@ from dashboard.traces.trace import Trace
 
 DEFAULT_TRACES = 100  # of each group
 MAX_TRACES = 200
-MAX_SPANS = 300_000  # of each group
+MAX_SPANS = 100_000  # of each group
 SEARCH_S = 2.0  # for the search of one group, at most
 MAX_ALIKE = 300  # traces that are looked at for those alike
 ALIKE_S = 1.5
