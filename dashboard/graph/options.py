@@ -43,6 +43,7 @@ PAGE_ONLY = {
     "speed",
     "questions",
     "without",
+    "follow",
 }
 KNOWN = {
     *TEXTS,

@@ -44,6 +44,8 @@ async def subject_of(scope: dict[str, Any], route: dict[str, str]) -> str | None
             scope.get("person"), route["token"], (scope.get("client") or [""])[0]
         )
         return None if number is None else f"share {number}"
+    if "trace_id" not in route:
+        return "graph" if await may_see(scope, "graph", "") else None
     key = trace_key(route["trace_id"])
     return f"trace {key}" if await may_see(scope, "trace", key) else None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.actions import meters
 
-PAGES = ("search", "trace", "graph", "sources", "follow", "s")
+PAGES = ("search", "trace", "graph", "sources", "follow", "follow-graph", "s")
 
 
 def counted(application: Any) -> Any:

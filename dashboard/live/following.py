@@ -8,10 +8,12 @@ import math
 import re
 import secrets
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from dashboard.access.person import Person
+from dashboard.graph import options
 from dashboard.presenters.trace_views import VIEW_PARAMETERS
 
 STATE_NAMES = frozenset(
@@ -33,6 +35,8 @@ STATE_NAMES = frozenset(
         "detail",
     ]
 ) | frozenset(VIEW_PARAMETERS)
+GRAPH_STATE = "query"  # of the graph page: the whole query
+MOST_FIELDS = 100
 ROOM = re.compile(r"[A-Za-z0-9_-]{12}")
 LONGEST = 16_000  # characters of a message
 LONGEST_VALUE = 4_000
@@ -82,21 +86,45 @@ def checked_state(message: dict[str, Any]) -> dict[str, Any] | None:
 
     ``state``: known parts of an address, texts; ``place``: the first row in sight,
     counted in rows (in other views the share that is scrolled); ``spans``: of how
-    many the presenter speaks; ``n``: the number of the message.
+    many the presenter speaks; ``n``: the number of the message; ``view``, of the
+    graph: the middle of the picture and its scale.
     """
     state = message.get("state")
     if not isinstance(state, dict) or len(state) > len(STATE_NAMES):
         return None
     for name, value in state.items():
-        if name not in STATE_NAMES or not isinstance(value, str):
+        is_known = name in STATE_NAMES or name == GRAPH_STATE
+        if not is_known or not isinstance(value, str):
             return None
         if len(value) > LONGEST_VALUE:
+            return None
+        if name == GRAPH_STATE and not _is_query(value):
             return None
     numbers = {}
     for name in ("place", "spans", "n"):
         value = message.get(name, 0)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or not 0 <= value <= MOST_PLACE:
+        if not _is_finite(value) or value < 0:
             return None
         numbers[name] = value
-    return {"state": state, **numbers}
+    view = message.get("view")
+    if view is None:
+        return {"state": state, **numbers}
+    if not isinstance(view, list) or len(view) != 3 or not all(map(_is_finite, view)):
+        return None
+    return {"state": state, **numbers, "view": view}
+
+
+def _is_finite(value: object) -> bool:
+    """Whether a value is a number that a page can draw with."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and abs(value) <= MOST_PLACE
+
+
+def _is_query(text: str) -> bool:
+    """Whether a text is a query of the graph page, with names that it knows."""
+    try:
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return False
+    return all(name in options.KNOWN for name, _value in fields)

@@ -12,6 +12,7 @@ websocket_urlpatterns = [
     path("ws/graph", consumers.GraphConsumer.as_asgi()),
     path("ws/sources", consumers.SourcesConsumer.as_asgi()),
     path("ws/follow/<str:trace_id>/<str:room>", rooms.FollowConsumer.as_asgi()),
+    path("ws/follow-graph/<str:room>", rooms.FollowConsumer.as_asgi()),
     path("ws/s/<str:token>/thread", rooms.ThreadConsumer.as_asgi()),
     path("ws/s/<str:token>/follow/<str:room>", rooms.FollowConsumer.as_asgi()),
     path("ws/s/<str:token>/graph", shared.SharedGraphConsumer.as_asgi()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from dashboard.presenters.strings import common_strings
+from dashboard.presenters.together_strings import follow_strings, note_strings
 
 
 def graph_strings() -> dict[str, str]:
@@ -16,6 +17,8 @@ def graph_strings() -> dict[str, str]:
         **_compare(),
         **_paths(),
         **_questions(),
+        **follow_strings(),
+        **note_strings(),
         "shareEnded": _("This link does not open anything any more"),
         "shareEndedWhy": _("It has expired or was revoked."),
         "snapshotFigures": _("The snapshot holds no more of this than its figures."),

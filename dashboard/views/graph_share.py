@@ -173,6 +173,7 @@ def page(request: HttpRequest, link: ShareLink, token: str) -> HttpResponse:
         "data": shared_graph(link),
         "asked": content["asked"],
         "strings": graph_strings(),
+        "urls": share.together_urls(token),
         "embedded": request.GET.get("uiEmbed") == "v0",
         "snapshot": presenter.snapshot_facts(link),
         "is_live": is_live,

@@ -12,6 +12,7 @@ from dashboard.actions import notes, threads
 from dashboard.gate import person_of
 from dashboard.note_models import Note, ShareComment
 from dashboard.presenters import notes as presenter
+from dashboard.share_models import Snapshot
 from dashboard.views.opened import refusal
 from dashboard.views.share import link_or_404, private
 from dashboard.views.trace import record_or_404, shown_of
@@ -98,7 +99,7 @@ def _listed(rows: list[dict[str, object]], **more: object) -> JsonResponse:
 @require_safe
 def thread(request: HttpRequest, token: str) -> HttpResponse:
     """The thread of a share."""
-    link = link_or_404(request, token)
+    link = link_or_404(request, token, Snapshot.Kind.values)
     person = person_of(request)
     found = list(threads.comments_of(link.snapshot))
     return private(
@@ -115,7 +116,7 @@ def thread(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def comment(request: HttpRequest, token: str) -> HttpResponse:
     """Write ``text`` in the thread of a share; for people who are signed in."""
-    link = link_or_404(request, token)
+    link = link_or_404(request, token, Snapshot.Kind.values)
     person = person_of(request)
     if not threads.may_comment(link, person):
         return private(refusal(403, _("Sign in to write in this thread.")))
@@ -131,7 +132,7 @@ def comment(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def delete_comment(request: HttpRequest, token: str, comment_id: int) -> HttpResponse:
     """Remove a comment: by its writer, the link's owner or an admin."""
-    link = link_or_404(request, token)
+    link = link_or_404(request, token, Snapshot.Kind.values)
     found = ShareComment.objects.filter(
         pk=comment_id, snapshot_id=link.snapshot_id
     ).first()

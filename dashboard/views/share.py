@@ -216,6 +216,16 @@ def _plain_picture(request: HttpRequest) -> str:
     return address(request, static("dashboard/share.png"))
 
 
+def together_urls(token: str) -> dict[str, str]:
+    """Where a shared page's thread and rooms are."""
+    return {
+        "follow": f"ws/s/{token}/follow/",
+        "thread": reverse("dashboard:share-thread", args=[token]),
+        "thread_add": reverse("dashboard:share-comment", args=[token]),
+        "thread_socket": f"ws/s/{token}/thread",
+    }
+
+
 @require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """The page behind a link; needs nothing of any source."""
@@ -240,11 +250,8 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         "find": reverse("dashboard:share-find", args=args),
         "events": reverse("dashboard:share-events", args=args),
         "live": "",
-        "follow": f"ws/s/{token}/follow/",
+        **together_urls(token),
         "notes": reverse("dashboard:share-notes", args=args),
-        "thread": reverse("dashboard:share-thread", args=args),
-        "thread_add": reverse("dashboard:share-comment", args=args),
-        "thread_socket": f"ws/s/{token}/thread",
         "download": reverse("dashboard:share-download", args=args),
         "trace": "",
         "seen": reverse("dashboard:share-seen", args=args),

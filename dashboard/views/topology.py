@@ -49,6 +49,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "live_path": f"ws/graph?{options.to_query_string()}",
         "sampled": sampled_texts(options.source),
         "strings": graph_strings(),
+        "urls": {"follow": "ws/follow-graph/"},
         "nav": "graph",
         "embedded": request.GET.get("uiEmbed") == "v0",
     }

@@ -183,6 +183,42 @@ def test_anybody_lets_go_follows_again_and_is_told_of_the_end(
     assert follower.locator("[data-follow-bar]").is_hidden()
 
 
+def test_the_graph_page_is_followed_too(board: Any, browser: Any) -> None:
+    presenter, follower = (
+        browser.new_context(viewport={"width": 1440, "height": 800}).new_page()
+        for _ in range(2)
+    )
+    presenter.goto(f"{board.url}/graph")
+    presenter.wait_for_selector("[data-service]")
+    follower.goto(presented(presenter))
+    follower.wait_for_selector('[data-follow-bar][data-state="follows"]')
+    node = presenter.locator("[data-service]").first
+    name = node.get_attribute("data-service")
+    node.click()
+    follower.wait_for_selector("[data-chosen]:visible")
+    until(lambda: "node=" in follower.evaluate("location.search"), "the node")
+
+    def middle(page: Any) -> float:
+        box = page.locator(f'[data-service="{name}"]').bounding_box()
+        return float(box["x"])
+
+    before = middle(follower)
+    presenter.locator("[data-stage]").hover()
+    presenter.mouse.wheel(0, -400)
+    until(
+        lambda: (
+            middle(follower) != before and abs(middle(follower) - middle(presenter)) < 2
+        ),
+        "the same part of the picture",
+    )
+    presenter.click('[data-view-button][value="table"]')
+    follower.wait_for_selector(".twin tbody tr:visible")
+    follower.locator(".twin tbody tr").first.click()
+    follower.wait_for_selector('[data-follow-bar][data-state="loose"]')
+    for page in (presenter, follower):
+        page.context.close()
+
+
 def test_the_delay_to_two_followers_is_told(
     board: Any, browser: Any, people: Any
 ) -> None:

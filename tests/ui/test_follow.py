@@ -87,6 +87,11 @@ def test_names_of_the_state_are_those_of_the_page() -> None:
         {"state": {}, "place": float("nan")},
         {"state": {}, "place": 1e300},
         {"state": {}, "n": None},
+        {"state": {"query": "evil=1"}},
+        {"state": {"query": "level=service&" * 200}},
+        {"state": {"query": "level=service"}, "view": [1, 2]},
+        {"state": {}, "view": [1, 2, float("inf")]},
+        {"state": {}, "view": "1 2 3"},
     ],
 )
 def test_what_is_no_state_goes_to_nobody(message: dict[str, Any]) -> None:
@@ -98,6 +103,15 @@ def test_a_state_keeps_only_what_is_known() -> None:
         {"type": "state", "state": {"span": "ab"}, "place": 2.5, "html": "<b>"}
     )
     assert found == {"state": {"span": "ab"}, "place": 2.5, "spans": 0, "n": 0}
+
+
+def test_the_state_of_the_graph_is_its_query_and_its_middle() -> None:
+    found = checked_state({"state": {"query": "level=version"}, "view": [1, -2, 0.5]})
+    assert found is not None
+    assert (found["state"], found["view"]) == (
+        {"query": "level=version"},
+        [1, -2, 0.5],
+    )
 
 
 @pytest.mark.parametrize("text", ["", "[", "[]", "7", "x" * 20_000, "[" * 9_000])

@@ -290,6 +290,16 @@ def test_a_thread_is_its_shares_own(
     assert not ShareComment.objects.exists()
 
 
+def test_a_shared_graph_has_a_thread_and_no_notes(
+    client: Client, stored: TraceRecord
+) -> None:
+    made = client.post("/shares/graph/new", {"state": "", "audience": "anyone"})
+    path = "/s/" + made.json()["url"].rsplit("/", 1)[1]
+    assert client.post(f"{path}/thread/new", {"text": "hm"}).status_code == 200
+    assert len(Client(**AWAY).get(f"{path}/thread").json()["comments"]) == 1
+    assert Client(**AWAY).get(f"{path}/notes").status_code == 404
+
+
 @pytest.mark.django_db(transaction=True)
 @aside
 async def test_the_page_of_a_share_hears_its_thread_only(

@@ -1,7 +1,7 @@
 // The page's state is its address: parameters, history, and what goes to the server.
 
 /** Parameters that only the page reads; the server's data do not depend on them. */
-const OF_THE_PAGE = ["node", "caller", "callee", "view", "uiEmbed", "uiTheme", "uiFind", "speed", "paths", "operation", "questions", "without"];
+const OF_THE_PAGE = ["node", "caller", "callee", "view", "uiEmbed", "uiTheme", "uiFind", "speed", "paths", "operation", "questions", "without", "follow"];
 const OF_PATHS = ["lookback", "start", "end", "at", "source"];
 const OF_DIFF = ["base", "base_start", "base_end", "base_source", "base_version", "version", "service"];
 
@@ -17,6 +17,7 @@ export class Address {
     const before = this.now;
     this.now = next;
     this.changed(before, next, back);
+    this.told?.(); // a presenter's page
   }
 
   get(name) {

@@ -35,14 +35,14 @@ let frame = null;
 let lit = null;
 let litPath = true;
 
-const address = new Address((before, after, back) => {
+export const address = new Address((before, after, back) => {
   if (!shared && address.request() !== asked) load();
   else refresh({ reveal: back });
 });
 // What was asked for last, answered or not: an answer to anything else is late.
 let asked = address.request();
 
-const picture = new Picture(page, { choose, open: openGroup, moved: () => minimap.later() });
+export const picture = new Picture(page, { choose, open: openGroup, moved: () => { minimap.later(); picture.told?.(); } });
 const minimap = new Minimap(page.querySelector("[data-minimap]"), picture);
 const dots = new Dots(page.querySelector("[data-dots]"), picture);
 const panel = new Panel(page.querySelector("[data-chosen]"), { choose, open: openGroup, go: (changes) => address.go(changes), query: () => address.query(), shared: shared ? page.dataset.panel : null });

@@ -6,6 +6,7 @@ import { keepRoom } from "./room.js";
 import { keepInTab, keptInTab } from "../kept.js";
 
 const PACE_MS = 50; // at most twenty states a second
+const GONE_MS = 2000;
 const ROOM = /^[A-Za-z0-9_-]{12}$/;
 const STILL = new Set(["Tab", "Shift", "Control", "Alt", "Meta", "CapsLock", "Escape"]);
 const kept = () => `spanboard-follow ${location.pathname}`;
@@ -39,8 +40,8 @@ export class Follow {
     for (const kind of ["wheel", "pointerdown", "touchstart", "keydown"]) page.addEventListener(kind, (event) => this.moved(event), { capture: true, passive: true });
     document.addEventListener("keydown", (event) => { if (event.target === document.body) this.moved(event); }, true);
     changes.addEventListener("state", () => this.tell());
-    page.querySelector("[data-grid]").addEventListener("scroll", () => this.tell(), { passive: true });
-    page.querySelector("[data-view-area]").addEventListener("scroll", () => this.tell(), { passive: true, capture: true });
+    page.querySelector("[data-grid]")?.addEventListener("scroll", () => this.tell(), { passive: true });
+    page.querySelector("[data-view-area]")?.addEventListener("scroll", () => this.tell(), { passive: true, capture: true });
   }
 
   /** Take up what the address or the tab's memory says. */
@@ -87,7 +88,7 @@ export class Follow {
     keepInTab(kept(), JSON.stringify({ room }));
     this.socket = keepRoom(() => `${this.path}${room}`, {
       heard: (message) => this.heard(message),
-      lost: () => { this.gone = true; this.draw(); },
+      lost: () => { clearTimeout(this.leaving); this.gone = true; this.draw(); },
       refused: () => this.stop(),
     });
     this.gone = true; // until a sign comes
@@ -96,13 +97,15 @@ export class Follow {
 
   heard(message) {
     if (message.type === "people") { this.people = message; this.gone = false; }
-    if (message.type === "gone") this.gone = true;
+    // A presenter who loads the page again is back before anybody is told.
+    clearTimeout(this.leaving);
+    if (message.type === "gone") this.leaving = setTimeout(() => { this.gone = true; this.draw(); }, GONE_MS);
     if (message.type === "state") {
       this.gone = false;
       this.next = message;
       this.catchUp();
     }
-    if (message.type === "people" || message.type === "gone") this.draw();
+    if (message.type === "people") this.draw();
   }
 
   /** Show the newest state; those that came meanwhile are skipped. */
@@ -170,6 +173,7 @@ export class Follow {
   close() {
     this.socket?.close();
     clearTimeout(this.timer);
+    clearTimeout(this.leaving);
     Object.assign(this, { socket: null, timer: null, role: "", next: null, shown: null, last: "", gone: false, people: { count: 0, names: [], by: "" } });
   }
 

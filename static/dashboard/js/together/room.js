@@ -1,6 +1,7 @@
 // A connection to a room: opened when wanted, again after a loss, until it is refused.
 
 const REFUSED = 4403;
+const AGAIN = 4000;
 const SLOWEST_MS = 15_000;
 
 /** The address of a WebSocket path below the base. */
@@ -42,6 +43,7 @@ export function keepRoom(path, { opened = () => {}, heard, lost = () => {}, refu
     socket = null;
     if (closed) return;
     if (code === REFUSED) { stop(); refused(); return; }
+    if (code === AGAIN) { open(); return; } // an account is asked for again
     tries += 1;
     lost();
     timer = setTimeout(open, Math.min(500 * 2 ** tries, SLOWEST_MS) * (0.7 + 0.6 * Math.random()));
