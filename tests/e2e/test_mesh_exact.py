@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import httpx
@@ -59,14 +60,13 @@ def edges(board: RunningSpanboard) -> tuple[Counter[Any], Counter[Any]]:
     return found, +failed
 
 
-@pytest.mark.parametrize("tracer", TRACERS)
-def test_the_graph_equals_the_access_logs(
-    tracer: str, start_mesh: StartMesh, spanboard: Any
-) -> None:
-    board = spanboard("--no-demo")
-    mesh: Mesh = start_mesh(tracer, to=board.url)
-    for name, change in ROUNDS.items():
-        mesh.switch(**{**OFF, **change})
+def check_rounds(
+    mesh: Mesh, board: RunningSpanboard, rounds: Iterable[str], seconds: float
+) -> Counter[Any]:
+    """Each fault in turn; afterwards the graph is what the logs say. The failures."""
+    wanted: tuple[Counter[Any], Counter[Any]] = (Counter(), Counter())
+    for name in rounds:
+        mesh.switch(**{**OFF, **ROUNDS[name]})
         mesh.send(3, concurrency=3)
         mesh.settle()
         wanted = calls(mesh.access_log())
@@ -74,10 +74,37 @@ def test_the_graph_equals_the_access_logs(
             until(
                 lambda wanted=wanted: edges(board) == wanted,
                 f"the graph of the access logs ({name})",
-                15,
+                seconds,
             )
         except pytest.fail.Exception:
             print(name, "is", edges(board), "should be", wanted)
             raise
-    ratings = ("reviews.default", "ratings.default")
-    assert wanted[1][ratings] >= 15, "the faults made no errors"
+    return wanted[1]
+
+
+@pytest.mark.parametrize("tracer", TRACERS)
+def test_the_graph_equals_the_access_logs(
+    tracer: str, start_mesh: StartMesh, spanboard: Any
+) -> None:
+    board = spanboard("--no-demo")
+    mesh = start_mesh(tracer, to=board.url)
+    failed = check_rounds(mesh, board, ROUNDS, 15)
+    assert failed["reviews.default", "ratings.default"] >= 15, "no fault made errors"
+
+
+@pytest.mark.jaeger
+@pytest.mark.parametrize("tracer", ["otel", "classic"])
+def test_it_equals_them_through_a_real_jaeger(
+    tracer: str, start_mesh: StartMesh, spanboard: Any, jaeger: Any
+) -> None:
+    """Also where Jaeger gives shared span ids new ones (classic)."""
+    board = spanboard("--jaeger", jaeger.url, SPANBOARD_POLL_SECONDS="0.5")
+    otlp = jaeger.otlp.removesuffix("/v1/traces")
+    mesh = start_mesh(tracer, to=otlp if tracer == "otel" else jaeger.zipkin_url)
+    for name in ("plain", "dead application", "retried", "abort", "all versions"):
+        mesh.switch(**{**OFF, **ROUNDS[name]})
+        mesh.send(3, concurrency=3)
+        mesh.settle()
+    wanted = mesh.access_log_calls()
+    assert wanted[1]["reviews.default", "ratings.default"] >= 6, "no errors were made"
+    until(lambda: edges(board) == wanted, "the graph of the access logs", 40)

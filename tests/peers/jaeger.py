@@ -17,7 +17,7 @@ CONFIG = """
 service:
   extensions: [jaeger_storage, jaeger_query]
   pipelines:
-    traces: {{receivers: [otlp], processors: [], exporters: [jaeger_storage_exporter]}}
+    traces: {{receivers: [otlp, zipkin], processors: [], exporters: [jaeger_storage_exporter]}}
   telemetry:
     metrics: {{level: none}}
     logs: {{level: warn}}
@@ -32,13 +32,15 @@ receivers:
   otlp:
     protocols:
       http: {{endpoint: "127.0.0.1:{otlp}"}}
+  zipkin: {{endpoint: "127.0.0.1:{zipkin}"}}
 exporters:
   jaeger_storage_exporter: {{trace_storage: memory}}
 """
 
 
 class Jaeger:
-    """One Jaeger; ``url`` is its query address, ``otlp`` takes spans."""
+    """One Jaeger; ``url`` is its query address; ``otlp`` takes spans, and so does
+    ``zipkin_url`` below /api/v2/spans."""
 
     def __init__(self, folder: Path):
         found = os.environ.get("SPANBOARD_TEST_JAEGER") or (
@@ -52,6 +54,8 @@ class Jaeger:
         self.binary = str(found)
         self.folder = folder
         self.query, self.port = free_port(), free_port()
+        self.zipkin_port = free_port()
+        self.zipkin_url = f"http://127.0.0.1:{self.zipkin_port}"
         self.url = f"http://127.0.0.1:{self.query}"
         self.otlp = f"http://127.0.0.1:{self.port}/v1/traces"
         self.process: subprocess.Popen[bytes] | None = None
@@ -61,7 +65,12 @@ class Jaeger:
         """Start it and wait until it answers."""
         config = self.folder / "jaeger.yaml"
         config.write_text(
-            CONFIG.format(query=self.query, query_grpc=free_port(), otlp=self.port)
+            CONFIG.format(
+                query=self.query,
+                query_grpc=free_port(),
+                otlp=self.port,
+                zipkin=self.zipkin_port,
+            )
         )
         self.log = (self.folder / "jaeger.log").open("wb")
         # Jaeger would trace itself and send that to whoever listens on 4317.
