@@ -49,7 +49,8 @@ def bootstrap(
     """All that one Envoy is started with; ``folder`` holds its files."""
     ip = pod.ip(base)
     kind = "router" if pod.is_gateway else "sidecar"
-    flush = {"flush_interval_ms": flush_ms, "min_flush_spans": 5}
+    # Envoy would send each five spans: bodies that cost more than what they hold.
+    flush = {"flush_interval_ms": flush_ms, "min_flush_spans": 200}
     spawn = pod.is_gateway and tracer != "classic"  # the old gateway has one span
     traced = tracing(tracer, pod.service, pod.version, pod.namespace, to, spawn=spawn)
     outbound_port = GATEWAY_PORT if pod.is_gateway else OUTBOUND_PORT

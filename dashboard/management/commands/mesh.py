@@ -133,8 +133,9 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, leave)
         board_url = options["spanboard"] or (
-            f"http://127.0.0.1:{settings.SPANBOARD_PORT}"
+            f"http://127.0.0.1:{settings.SPANBOARD_PORT}/{settings.SPANBOARD_BASE_PATH}"
         )
+        board_url = board_url.rstrip("/")
         mesh = Mesh(
             options["tracer"],
             to=options["to"] or board_url,
