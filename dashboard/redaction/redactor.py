@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from dashboard.redaction import views
+from dashboard.redaction.checks import is_ipv4
 from dashboard.redaction.embedded import JsonCleaner, is_json
 from dashboard.redaction.keys import KeyFacts
 from dashboard.redaction.own import Policy
@@ -133,7 +134,7 @@ class Redactor:
                     break
             else:
                 continue
-            if version and rule.name == "ip":
+            if version and rule.check is is_ipv4:
                 continue
             if rule.pattern.search(text) is not None:
                 text = rule.pattern.sub(partial(self._replace, rule), text)

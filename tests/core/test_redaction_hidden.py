@@ -168,3 +168,12 @@ def test_what_a_normal_trace_says_stays_readable(key: str, value: Any) -> None:
     assert clean.fact_values == trace.fact_values
     assert clean.services == trace.services
     assert report["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "value", ["fe80::38:1234%eth0", "ip-203-0-113-42.ec2", "2001:db8::1"]
+)
+@pytest.mark.parametrize("key", ["service.version", "build.host"])
+def test_a_version_spares_four_numbers_with_dots_only(key: str, value: str) -> None:
+    assert value not in stored({key: value})
+    assert "1.2.3.4" in stored({key: "1.2.3.4"})

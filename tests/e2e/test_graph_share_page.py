@@ -165,7 +165,7 @@ def boxes(page: Any) -> Any:
     )
 
 
-def test_a_snapshot_looks_the_same_when_all_traces_are_gone(
+def test_a_snapshot_looks_the_same_and_asks_for_nothing_else(
     board: RunningSpanboard, page: Any, browser: Any
 ) -> None:
     held = httpx.get(f"{board.url}/graph.json").json()

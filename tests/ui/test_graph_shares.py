@@ -22,6 +22,7 @@ from dashboard.actions.sources import ensure_source
 from dashboard.models import RollupBlock, RollupDelta, TraceRecord
 from dashboard.share_models import ShareEvent, ShareLink, Snapshot
 from tests.factories import START_US, make_trace
+from tests.planted import IN_TAGS
 from webapp.env import origin_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -375,3 +376,51 @@ def test_a_large_graph_is_kept_and_drawn_within_bounds(client: Client) -> None:
     closed = page_data(opened(client, grouped))
     assert any(node["members"] for node in closed["nodes"])
     assert all(one["caller"] and one["callee"] for one in closed["edges"])
+
+
+@pytest.mark.parametrize("level", ["service", "operation", "instance", "version"])
+def test_planted_secrets_in_names_are_in_no_answer(client: Client, level: str) -> None:
+    planted = [
+        one for one in IN_TAGS if one.key == "message" and one.name != "very long"
+    ]
+    assert len(planted) > 40
+    spans: list[dict[str, Any]] = [{"id": "root", "service": "web", "kind": "server"}]
+    for number, one in enumerate(planted):
+        spans.append(
+            {
+                "id": f"s{number}",
+                "parent": "root",
+                "service": f"s{number} {one.value}",
+                "operation": one.value,
+                "kind": "server",
+                "start": number,
+                "process": {"service.version": one.value, "k8s.pod.name": one.value},
+            }
+        )
+    source = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
+    ingest(source, [make_trace(spans)], replace=True)
+    token = token_of(share(client, state={"level": level, "group": "none"}))
+    stranger = Client(**AWAY)
+    places = [
+        opened(stranger, token).decode(),
+        stranger.get(f"/s/{token}/picture.svg").content.decode(),
+        zstandard.decompress(bytes(Snapshot.objects.get().content)).decode(),
+    ]
+    live = token_of(
+        json.loads(
+            client.post(
+                "/shares/graph/new",
+                {
+                    "kind": "live",
+                    "audience": "anyone",
+                    "state": f"level={level}&group=none",
+                },
+            ).content
+        )
+    )
+    places.append(opened(stranger, live).decode())
+    for one in planted:
+        for mark in one.marks:
+            for place in places:
+                assert mark not in place, one.name
+                assert json.dumps(mark)[1:-1] not in place, one.name
