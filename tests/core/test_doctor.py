@@ -162,12 +162,33 @@ def test_an_id_that_comes_back_later_joins_nothing() -> None:
 
 
 def test_calls_inside_rare_requests_are_probable() -> None:
-    shop = Shop()
-    for number, at in enumerate(range(0, 20_000, 2_000)):
+    choice, shop, at = random.Random(3), Shop(), 0
+    for number in range(10):
+        at += choice.randint(500, 4_000)
         shop.broken(at, f"in-{number}", f"out-{number}")
     [found] = found_in(shop.traces)
     assert told([found]) == {(CONTEXT_LOST, "front.default", "v1", PROBABLE)}
     assert found.variant == "nothing"
+
+
+@pytest.mark.parametrize("every_ms", [101, 150, 2_000])
+def test_calls_with_the_beat_of_the_requests_may_be_a_jobs(every_ms: int) -> None:
+    shop = Shop()
+    shop.request(-5_000)
+    for number in range(30):
+        shop.broken(number * every_ms, f"in-{number}", f"out-{number}")
+    assert {f.certainty for f in found_in(shop.traces)} <= {SUSPECT}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_calls_of_requests_that_are_always_open_are_probable(seed: int) -> None:
+    choice, shop, at = random.Random(seed), Shop(), 0.0
+    for number in range(60):  # four are open at each moment
+        at += choice.expovariate(1 / 25)
+        shop.broken(round(at), f"in-{number}", f"out-{number}")
+    assert told(found_in(shop.traces)) == {
+        (CONTEXT_LOST, "front.default", "v1", PROBABLE)
+    }
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -265,7 +286,7 @@ def test_a_context_of_another_request_is_a_leak_and_work_after_the_end_is_none()
     None
 ):
     shop, late = Shop(), Shop()
-    for at in range(0, 6_000, 2_000):
+    for at in range(0, 16_000, 2_000):
         shop.add(
             [
                 shop.span("f1", "", "front", "in", at, 100),
@@ -286,6 +307,34 @@ def test_a_context_of_another_request_is_a_leak_and_work_after_the_end_is_none()
         (CONTEXT_LEAKED, "front.default", "v1", CERTAIN)
     }
     assert found_in(late.traces) == []
+
+
+def one_after_another(leaks: bool) -> Shop:
+    """Requests with pauses; each call hangs below the request before.
+
+    Either it belongs to the next one, or it goes on with the one that ended.
+    """
+    choice, shop, at = random.Random(5), Shop(), 0
+    for _ in range(40):
+        pause, begins = choice.randint(2, 40), choice.randint(8, 12)
+        after = pause + begins if leaks else begins + 30
+        shop.add(
+            [
+                shop.span("f1", "", "front", "in", at, 100),
+                shop.span("f2", "f1", "front", "out", at + 100 + after, 40, "back"),
+                shop.span("b1", "f2", "back", "in", at + 101 + after, 38),
+            ]
+        )
+        at += 100 + pause
+    shop.add([shop.span("f1", "", "front", "in", at, 100)])
+    return shop
+
+
+def test_a_leak_keeps_to_the_request_that_runs_and_late_work_to_its_own() -> None:
+    assert told(found_in(one_after_another(leaks=True).traces)) == {
+        (CONTEXT_LEAKED, "front.default", "v1", PROBABLE)
+    }
+    assert found_in(one_after_another(leaks=False).traces) == []
 
 
 def test_a_service_without_spans_is_named_before_and_between_others() -> None:
@@ -364,8 +413,9 @@ def test_sdk_spans_behind_sidecars_are_looked_through() -> None:
 
 
 def test_services_with_sdks_alone_are_judged_by_time() -> None:
-    traces = []
-    for number, at in enumerate(range(0, 20_000, 2_000)):
+    choice, traces, at = random.Random(4), [], 0
+    for number in range(10):
+        at += choice.randint(500, 4_000)
         front = {
             "id": "f1",
             "service": "front",

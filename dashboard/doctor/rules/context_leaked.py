@@ -1,12 +1,15 @@
 """Context leaked: a call hangs below a request that had ended, while another runs.
 
 Work that goes on after its request, with that request's context, is fine. It is a
-leak where the running request lacks such a call and the ended one has another of
-its own; or where all late calls of a version fall into other requests, more often
-than chance would have it.
+leak where all late calls of a version lie within other requests that make no such
+call themselves, although chance would not have it: because requests are rare; or
+because the calls keep to the start of those requests, and not to the end of the
+ones that they name. It is certain where the ended requests had calls of their own.
 """
 
 from __future__ import annotations
+
+from statistics import quantiles
 
 from dashboard.doctor.findings import (
     CERTAIN,
@@ -18,8 +21,9 @@ from dashboard.doctor.findings import (
 from dashboard.doctor.hops import IN
 from dashboard.doctor.workloads import SLACK_NS, Mesh, Workload, linked_children, tail
 
-UNLIKELY = 0.01
-FEWEST = 2
+UNLIKELY, NEVER = 1e-4, 1e-6
+FEWEST, FEWEST_KEPT = 3, 8
+KEEPS = 3.0  # times as much do they differ from the ends of the requests they name
 
 
 def find(mesh: Mesh) -> list[Finding]:
@@ -29,7 +33,8 @@ def find(mesh: Mesh) -> list[Finding]:
 
 def _judge(mesh: Mesh, load: Workload) -> Finding | None:
     hops = mesh.hops
-    late, doubled, robbed = [], [], []
+    late, doubled = 0, []
+    robbed: list[tuple[int, int]] = []  # the request that runs, the call
     for number in load.sent:
         call = hops[number]
         if call.parent < 0:
@@ -39,35 +44,63 @@ def _judge(mesh: Mesh, load: Workload) -> Finding | None:
             continue
         if call.start_ns <= request.end_ns + SLACK_NS:
             continue
-        late.append(number)
+        late += 1
         lacking = [
             other
-            for other in mesh.served[call.pod].running_at(call.start_ns)
+            for other in mesh.served[call.pod].open_at(call.start_ns, call.end_ns)
             if other != call.parent
             and hops[other].trace_id != call.trace_id
-            and not linked_children(mesh, other, call.target)
-        ]
-        own = [
-            child
-            for child in linked_children(mesh, call.parent, call.target)
-            if hops[child].start_ns <= request.end_ns
+            and not _own(mesh, other, call.target)
         ]
         if lacking:
-            robbed.append((lacking[0], number))
-            if own:
-                doubled.append((lacking[0], number))
-    if not robbed:
-        return None
-    if len(doubled) >= FEWEST:
-        return _finding(mesh, load, doubled, CERTAIN)
+            latest = max(lacking, key=lambda n: (hops[n].start_ns, n))
+            robbed.append((latest, number))
+            if _own(mesh, call.parent, call.target):
+                doubled.append((latest, number))
+    if len(robbed) < FEWEST or len(robbed) < late:
+        return None  # some belong to nobody else: work after the end
     first = min(hops[n].start_ns for n in load.served)
     last = max(hops[n].end_ns for n in load.served)
     pods = {hops[n].pod for n in load.served}
     busy = max(mesh.served[pod].busy_share(first, last) for pod in pods)
-    unlikely = tail(len(robbed), len(late), busy) < UNLIKELY
-    if len(robbed) >= FEWEST + 1 and len(robbed) == len(late) and unlikely:
+    chance = tail(len(robbed), late, busy)
+    if len(doubled) >= FEWEST and chance < NEVER:
+        return _finding(mesh, load, doubled, CERTAIN)
+    if chance < UNLIKELY or _keep_to(mesh, robbed):
         return _finding(mesh, load, robbed, PROBABLE)
     return None
+
+
+def _own(mesh: Mesh, request: int, target: str) -> bool:
+    """Whether a request made such a call while it ran."""
+    end_ns = mesh.hops[request].end_ns
+    return any(
+        mesh.hops[child].start_ns <= end_ns
+        for child in linked_children(mesh, request, target)
+    )
+
+
+def _keep_to(mesh: Mesh, robbed: list[tuple[int, int]]) -> bool:
+    """Whether calls follow the start of the requests in which they lie.
+
+    What goes on after a request follows that one's end.
+    """
+    hops = mesh.hops
+    for target in sorted({hops[call].target for _, call in robbed}):
+        pairs = [(r, c) for r, c in robbed if hops[c].target == target]
+        if len(pairs) < FEWEST_KEPT:
+            continue
+        begun = [hops[c].start_ns - hops[r].start_ns for r, c in pairs]
+        ended = [hops[c].start_ns - hops[hops[c].parent].end_ns for _, c in pairs]
+        if _spread(ended) > KEEPS * max(_spread(begun), SLACK_NS):
+            return True
+    return False
+
+
+def _spread(values: list[int]) -> float:
+    """Between the quartiles."""
+    low, _, high = quantiles(values, n=4)
+    return high - low
 
 
 def _finding(

@@ -4,10 +4,10 @@ Three kinds of evidence, the strongest first:
 
 - the call carries the request id of a request that the same pod was serving, in
   another trace (an application that forwards ``x-request-id`` alone): certain;
-- nearly all calls pair off one to one with served requests within which they lie,
-  and no call of the version was ever linked: probable;
-- calls lie within served requests far more often than chance would put them
-  there: probable; less often than that, or too few: suspect.
+- nearly all calls lie within requests that have no such call yet, and keep to them
+  more closely than calls that only run beside them would (``doctor.chance``):
+  probable;
+- calls lie within requests, and less speaks for it: suspect.
 
 Calls from no open request are background work, and calls beside linked ones to
 the same place from the same requests are a job's: neither is accused.
@@ -18,6 +18,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from dashboard.doctor.chance import Times, beside
 from dashboard.doctor.findings import (
     CERTAIN,
     CONTEXT_LOST,
@@ -26,12 +29,14 @@ from dashboard.doctor.findings import (
     SUSPECT,
     Finding,
 )
-from dashboard.doctor.hops import IN, OUT
+from dashboard.doctor.hops import IN, OUT, Hop
 from dashboard.doctor.workloads import Mesh, Workload, linked_children, tail
 
 FEWEST = 3  # calls below which nothing is more than suspect
-UNLIKELY = 0.01
-PAIRED = 0.8  # of the calls and of the requests
+FEWEST_CLOSE = 8
+UNLIKELY = 1e-5
+MOST_MOVED = 0.7  # of the calls' share may lie within requests when they are moved
+CLOSE = 7.0  # standard deviations; of 7,000 made jobs the closest had 6.6
 COVERED = 0.5  # of the requests hold a call, else it may be a job beside them
 INSIDE = 0.8  # of the calls lie within a request
 
@@ -149,8 +154,7 @@ def _by_time(mesh: Mesh, load: Workload, seen: Evidence) -> Finding | None:
     covered = len({request for request, _ in seen.inside}) / len(load.served)
     certainty = SUSPECT
     if k >= FEWEST and k >= INSIDE * n and covered >= COVERED:
-        paired = not seen.linked and covered >= PAIRED and k >= PAIRED * n
-        if paired or tail(k, n, _busy(mesh, load)) < UNLIKELY:
+        if _belong(mesh, load, seen):
             certainty = PROBABLE
     elif seen.linked:
         return None  # a job beside requests that are linked
@@ -160,18 +164,44 @@ def _by_time(mesh: Mesh, load: Workload, seen: Evidence) -> Finding | None:
     return finding
 
 
-def _busy(mesh: Mesh, load: Workload) -> float:
-    """The share of time in which a call by chance falls within some request."""
-    shares = []
-    pods = {mesh.hops[n].pod for n in load.served}
-    for pod in pods:
-        times = [
-            mesh.hops[n] for n in (*mesh.served[pod].numbers, *mesh.sent.get(pod, ()))
-        ]
-        first = min(hop.start_ns for hop in times)
-        last = max(hop.end_ns for hop in times)
-        shares.append(mesh.served[pod].busy_share(first, last))
-    return max(shares, default=1.0)
+def _belong(mesh: Mesh, load: Workload, seen: Evidence) -> bool:
+    """Whether the calls to some target keep to requests as no job would."""
+    hops = mesh.hops
+    for target in sorted({hops[n].target for n in seen.roots}):
+        calls = [hops[n] for n in seen.roots if hops[n].target == target]
+        if len(calls) < FEWEST:
+            continue
+        k = sum(hops[n].target == target for _, n in seen.inside)
+        if k < INSIDE * len(calls):
+            continue
+        chance = beside(*_lined_up(mesh, load, calls))
+        k = min(k, chance.of)
+        unlikely = tail(k, chance.of, chance.share) < UNLIKELY
+        if unlikely and chance.most < MOST_MOVED * k / chance.of:
+            return True
+        if len(calls) >= FEWEST_CLOSE and chance.closeness >= CLOSE:
+            return True
+    return False
+
+
+def _lined_up(
+    mesh: Mesh, load: Workload, calls: list[Hop]
+) -> tuple[tuple[Times, Times], tuple[Times, Times]]:
+    """Requests and calls as starts and ends, one pod's time after another's."""
+    served = [mesh.hops[n] for n in load.served]
+    both = [*served, *calls]
+    first = min(hop.start_ns for hop in both)
+    length = 2 * (max(hop.end_ns for hop in both) - first) + 1
+    pods = {pod: n for n, pod in enumerate(sorted({hop.pod for hop in both}))}
+
+    def times(hops: list[Hop]) -> tuple[Times, Times]:
+        moved = [pods[hop.pod] * length - first for hop in hops]
+        return (
+            np.array([h.start_ns + m for h, m in zip(hops, moved, strict=True)]),
+            np.array([h.end_ns + m for h, m in zip(hops, moved, strict=True)]),
+        )
+
+    return times(served), times(calls)
 
 
 def _finding(
