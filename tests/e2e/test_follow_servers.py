@@ -51,6 +51,7 @@ def test_a_page_of_another_server_follows_and_sees_notes(browser: Any) -> None:
         follower.wait_for_selector(
             '[data-follow-bar][data-state="follows"]', timeout=60_000
         )
+        presenter.click(".panel [data-write]")
         presenter.fill(".panel .notes textarea", "seen from afar")
         presenter.click(".panel .notes form button >> nth=0")
         follower.wait_for_selector(".panel .written >> text=seen from afar")

@@ -25,6 +25,7 @@ def test_a_note_is_seen_at_once_by_others_and_is_never_markup(
     writer, reader = people(url), people(url)
     reader.wait_for_selector('[data-live-badge][data-state="live"]')
     writer.locator(".span-row:visible").nth(1).click()
+    writer.click(".panel [data-write]")
     writer.fill(".panel .notes textarea", HOSTILE)
     writer.keyboard.press("Control+Enter")
     writer.wait_for_selector(".panel .written")
@@ -57,10 +58,23 @@ def test_a_note_is_seen_at_once_by_others_and_is_never_markup(
     # Edited and deleted, live too.
     writer.click('.panel .written button[aria-label="Edit the note"]')
     writer.fill(".panel .written textarea", "other words")
+    # Another note meanwhile takes nothing from who is writing.
+    reader.click(".panel [data-write]")
+    reader.fill(".panel .notes textarea", "another")
+    reader.keyboard.press("Control+Enter")
+    until(lambda: reader.locator(".panel .written").count() == 2, "another note")
+    until(lambda: "3" in writer.inner_text("[data-notes-count]"), "it is told")
+    assert writer.input_value(".panel .written textarea") == "other words"
     writer.click(".panel .written .button >> nth=0")
     reader.wait_for_selector(".panel .written-text >> text=other words")
-    writer.click('.panel .written button[aria-label="Delete the note"]')
-    until(lambda: reader.locator(".panel .written").count() == 0, "no note")
+    for left in (1, 0):
+        until(
+            lambda n=left: writer.locator(".panel .written").count() == n + 1, "notes"
+        )
+        writer.locator(
+            '.panel .written button[aria-label="Delete the note"]'
+        ).first.click()
+        until(lambda n=left: reader.locator(".panel .written").count() == n, "fewer")
     writer.click(".panel [data-pin]")
     until(lambda: reader.locator(".told-sign").count() == 0, "no sign")
 

@@ -84,9 +84,22 @@ export class Notes {
     this.fill(list, span.row);
     if (this.mayWrite) {
       const place = { span: span.span_id, service: span.service };
-      const pin = el("button", { class: "button small-button", type: "button", data: { pin: "" } });
-      made.append(writingForm({ label: text("writeNote"), button: text("addNote"), longest: LONGEST, send: (words) => this.send(this.urls.add, { ...place, text: words }) }));
-      made.querySelector(".write-acts").append(pin);
+      const pin = el("button", { class: "button", type: "button", data: { pin: "" } });
+      const write = el("button", { class: "button", type: "button", "aria-expanded": "false", data: { write: "" } }, icon("note"), text("writeNote"));
+      const shown = (open) => {
+        form.hidden = !open;
+        write.setAttribute("aria-expanded", String(open));
+        (open ? form.querySelector("textarea") : write).focus();
+      };
+      const form = writingForm({ label: text("writeNote"), button: text("addNote"), longest: LONGEST, send: async (words) => { await this.send(this.urls.add, { ...place, text: words }); shown(false); } });
+      form.hidden = true;
+      form.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape") return;
+        event.stopPropagation(); // the details stay open, and the text stays too
+        shown(false);
+      });
+      write.addEventListener("click", () => shown(form.hidden));
+      made.append(el("span", { class: "write-acts" }, write, pin), form);
       pin.addEventListener("click", () => {
         const held = this.of(span.row)?.pin;
         if (!held) this.quietly(this.send(this.urls.add, { ...place, text: "" }));
@@ -100,7 +113,8 @@ export class Notes {
 
   fill(list, row) {
     const found = this.of(row);
-    list.replaceChildren(...(found?.notes ?? []).map((note) => this.item(note)));
+    // What somebody is writing stays; the list follows once it is done.
+    if (!list.querySelector("form")) list.replaceChildren(...(found?.notes ?? []).map((note) => this.item(note)));
     if (list.parentElement) this.fillPin(list.parentElement, row);
   }
 
@@ -126,7 +140,7 @@ export class Notes {
   }
 
   edit(made, note) {
-    const form = writingForm({ label: text("editNote"), button: text("saveNote"), value: note.text, longest: LONGEST, send: (words) => this.send(this.change(note, "edit"), { text: words }), cancel: { label: text("cancel"), action: () => made.replaceWith(this.item(note)) } });
+    const form = writingForm({ label: text("editNote"), button: text("saveNote"), value: note.text, longest: LONGEST, send: async (words) => { await post(this.change(note, "edit"), { text: words }); form.remove(); await this.load(); }, cancel: { label: text("cancel"), action: () => { form.remove(); this.take(); } } });
     made.replaceChildren(form);
     form.querySelector("textarea").focus();
   }
@@ -146,7 +160,7 @@ export class Notes {
     const parts = [...group("pins", pins), ...group("notes", notes)];
     if (!parts.length) parts.push(el("p", { class: "small quiet", text: text("noNotes") }));
     const list = box.querySelector("[data-notes-all]");
-    list.replaceChildren(...parts);
+    if (!list.querySelector("form")) list.replaceChildren(...parts);
     if (form && !old) box.append(form);
   }
 
