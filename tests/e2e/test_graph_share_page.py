@@ -191,7 +191,8 @@ def test_a_snapshot_looks_the_same_and_asks_for_nothing_else(
     token = url.rsplit("/", 1)[1]
     outside = [one for one in asked if "/static/" not in one and token not in one]
     assert outside == []
-    assert sockets == []
+    # The share's own thread is its only connection: nothing of the graph is live.
+    assert all(one.endswith(f"/ws/s/{token}/thread") for one in sockets)
     assert MAIL not in other.content()
     other.click('[data-view-button][value="table"]')
     rows = other.locator(".twin tbody[data-edges] tr")
@@ -313,6 +314,7 @@ def test_a_live_view_goes_on_in_a_frame_and_ends_with_its_link(
     frame.locator("[data-ended]").wait_for(timeout=ANSWERS_S * 1000)
     assert frame.locator(".service-node").count() == 0
     assert "web" not in frame.locator("body").inner_text()
+    assert frame.locator("[data-lost]").count() == 0
     assert httpx.get(url).status_code == 404
     inside.context.close()
 

@@ -304,6 +304,7 @@ function ended() {
   data = whole({ nodes: [], edges: [], sentence: { traffic: "", worst: "" }, start_us: 0, end_us: 0 });
   page.replaceChildren(el("section", { class: "state", role: "alert", data: { ended: "" } }, el("h2", {}, icon("lock"), text("shareEnded")), el("p", { text: text("shareEndedWhy") })));
   document.querySelector(".notice.snapshot")?.remove();
+  document.querySelector("[data-lost]")?.remove(); // says less than this page
   document.getElementById("graph-data")?.remove();
 }
 
