@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
@@ -22,12 +25,29 @@ MAX_DETAILS = 2_000  # rows whose tags and logs are in the file
 MAX_VALUE = 1_000  # characters of one value
 MAX_ITEMS = 60  # tags, or logs, of one span
 MAX_INDENT = 20
+SCRIPT = "dashboard/js/offline/trace_file.js"
 STYLES = ("dashboard/css/tokens.css", "dashboard/css/export.css")
 
 
-def file_context(shown: Shown, whole: Trace, source: str) -> dict[str, Any]:
-    """What the template of the file needs; ``whole`` has the details."""
+def file_context(
+    shown: Shown,
+    whole: Trace,
+    source: str,
+    snapshot: dict[str, Any] | None = None,
+    notes: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """What the template of the file needs; ``whole`` has the details.
+
+    Of a share: ``snapshot`` are the facts of its bar, ``notes`` what people wrote.
+    """
+    styles, script = [_own(name) for name in STYLES], _own(SCRIPT)
     return {
+        "policy": _policy(styles, script),
+        "styles": styles,
+        "script": script,
+        "snapshot": snapshot,
+        "notes": [{**note, "on": _place(whole, int(note["row"]))} for note in notes],
+        "whole_ns": int(whole.end_ns.max() - whole.start_ns.min()) if len(whole) else 0,
         "head": waterfall.header(shown),
         "warnings": waterfall.trace_warnings(whole)[:50],
         "source": source,
@@ -38,11 +58,31 @@ def file_context(shown: Shown, whole: Trace, source: str) -> dict[str, Any]:
         "total": text.count(len(whole)),
         "cut": len(whole) > MAX_ROWS,
         "details_cut": min(len(whole), MAX_ROWS) > MAX_DETAILS,
-        "styles": [_style(name) for name in STYLES],
     }
 
 
-def _style(name: str) -> str:
+def _place(trace: Trace, row: int) -> str:
+    if not 0 <= row < len(trace):
+        return ""
+    return f"{trace.service_name(row)} {trace.operation_name(row)[:MAX_VALUE]}"
+
+
+def _policy(styles: list[str], script: str) -> str:
+    """Nothing but our own styles and script may do anything, and nothing loads."""
+    return (
+        f"default-src 'none'; script-src {_digest(script)}; "
+        f"style-src {' '.join(map(_digest, styles))}; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    found = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{found}'"
+
+
+def _own(name: str) -> str:
+    """A file of ours as text."""
     path = finders.find(name)
     if not path:  # a build without its static files
         raise FileNotFoundError(name)
@@ -71,6 +111,7 @@ def _rows(shown: Shown, trace: Trace) -> Any:
             "show_service": above < 0 or trace.service_name(above) != service,
             "operation": trace.operation_name(row)[:MAX_VALUE],
             "slot": colours[service],
+            "depth": depth,
             "indent": min(depth, MAX_INDENT),
             "deep": depth + 1 if depth > MAX_INDENT else 0,
             "failed": bool(trace.flags[row] & Flag.ERROR),

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.analysis.tag_values import Frames
+from dashboard.presenters.notes import kept_rows
+from dashboard.presenters.shares import snapshot_facts
 from dashboard.presenters.shown import Shown
 from dashboard.traces import codec
 from dashboard.traces.trace import Trace
@@ -25,6 +27,8 @@ class Opened:
     details: bytes  # the stored blob
     source: str
     version: int
+    snapshot: dict[str, Any] | None = None  # facts of a share
+    notes: tuple[dict[str, Any], ...] = ()  # that a share has kept
 
     def frames(self) -> Frames:
         """The details, frame by frame."""
@@ -66,7 +70,12 @@ def of_share(answer: Answer) -> Answer:
         link = share.link_or_404(request, token)
         snapshot = link.snapshot
         opened = Opened(
-            share.shown_of(link), bytes(snapshot.details), snapshot.source_name, 0
+            share.shown_of(link),
+            bytes(snapshot.details),
+            snapshot.source_name,
+            0,
+            snapshot_facts(link),
+            tuple(kept_rows(snapshot.notes)),
         )
         return share.private(answer(request, opened, **more))
 

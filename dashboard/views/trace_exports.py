@@ -44,7 +44,13 @@ def download_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
         body = b"".join(spans_csv(trace, opened.shown.extra))
         return attached(body, "text/csv; charset=utf-8", trace.trace_id, "csv")
     if name == "html":
-        context = file_context(opened.shown, opened.whole(), opened.source)
+        context = file_context(
+            opened.shown,
+            opened.whole(),
+            opened.source,
+            opened.snapshot,
+            opened.notes,
+        )
         page = render(request, "dashboard/export.html", context)
         return attached(
             page.content, "text/html; charset=utf-8", trace.trace_id, "html"

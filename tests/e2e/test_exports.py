@@ -157,6 +157,7 @@ def test_a_share_has_the_views_and_the_exports(page: Any, board: Any) -> None:
         assert page.locator(".view-state.failed").count() == 0
     page.locator("[data-export] summary").click()
     names = page.locator(".menu-list a:visible").all_inner_texts()
-    assert len(names) == 5
+    assert len(names) == 6
+    assert names[1].startswith("Snapshot file")
     href = page.get_by_role("link", name="Zipkin v2 JSON").get_attribute("href")
     assert page.request.get(board.url + str(href)).status == 200
