@@ -25,7 +25,7 @@ def chosen(page: Any, name: str, path: Path) -> bytes:
     """Choose from the menu and give the file."""
     page.locator("[data-export] summary").click()
     with page.expect_download() as download:
-        page.locator(".menu-list").get_by_text(name).click()
+        page.locator("[data-export] .menu-list").get_by_text(name).click()
     download.value.save_as(path)
     return path.read_bytes()
 
@@ -42,7 +42,7 @@ def test_the_menu_is_walked_by_keys(page: Any, board: Any) -> None:
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.textContent") == "Jaeger JSON"
     page.keyboard.press("Escape")
-    assert page.locator(".menu-list").is_hidden()
+    assert page.locator("[data-export] .menu-list").is_hidden()
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
 
 
@@ -156,7 +156,7 @@ def test_a_share_has_the_views_and_the_exports(page: Any, board: Any) -> None:
         page.wait_for_selector(f"#view-{view}[data-shown]")
         assert page.locator(".view-state.failed").count() == 0
     page.locator("[data-export] summary").click()
-    names = page.locator(".menu-list a:visible").all_inner_texts()
+    names = page.locator("[data-export] .menu-list a:visible").all_inner_texts()
     assert len(names) == 6
     assert names[1].startswith("Snapshot file")
     href = page.get_by_role("link", name="Zipkin v2 JSON").get_attribute("href")
