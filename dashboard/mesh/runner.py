@@ -22,8 +22,8 @@ from dashboard.mesh.state import State
 from dashboard.mesh.traffic import Traffic
 
 log = logging.getLogger(__name__)
-START_S = 30.0
-APPLY_S = 10.0
+START_S = 60.0
+APPLY_S = 30.0
 LOG_BYTES = 20 << 20
 ROTATE_EVERY_S = 30.0
 
@@ -212,7 +212,7 @@ class Runner:
             return all(b - a >= 3 for a, b in zip(before, after, strict=True))
 
         await self._wait(flushed, "The spans were not sent", 60)
-        await self._wait(self._logged, "The access logs were not written", 10)
+        await self._wait(self._logged, "The access logs were not written", 30)
 
     async def _idle(self) -> bool:
         if self.traffic.tasks:

@@ -88,7 +88,7 @@ def test_the_graph_equals_the_access_logs(
 ) -> None:
     board = spanboard("--no-demo")
     mesh = start_mesh(tracer, to=board.url)
-    failed = check_rounds(mesh, board, ROUNDS, 15)
+    failed = check_rounds(mesh, board, ROUNDS, 30)
     assert failed["reviews.default", "ratings.default"] >= 15, "no fault made errors"
 
 
@@ -107,4 +107,4 @@ def test_it_equals_them_through_a_real_jaeger(
         mesh.settle()
     wanted = mesh.access_log_calls()
     assert wanted[1]["reviews.default", "ratings.default"] >= 6, "no errors were made"
-    until(lambda: edges(board) == wanted, "the graph of the access logs", 40)
+    until(lambda: edges(board) == wanted, "the graph of the access logs", 60)

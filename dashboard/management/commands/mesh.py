@@ -220,8 +220,9 @@ class Command(BaseCommand):
         """A sentence on a Spanboard that ended by itself."""
         path = self.folder / "spanboard.log"
         last = path.read_text("utf-8", "replace").strip().splitlines()[-1:]
-        said = last[0].removeprefix("spanboard: ") if last else "it said nothing"
-        return f"Spanboard ended (status {board.returncode}): {said}"
+        why = last[0] if last else ""
+        said = f": {why[11:]}" if why.startswith("spanboard: ") else f", see {path}."
+        return f"Spanboard ended (status {board.returncode}){said}"
 
     def tell(self, mesh: Mesh, board_url: str) -> None:
         """Where everything is."""
