@@ -6,7 +6,7 @@ from dashboard.models import TraceRecord
 from dashboard.traces import codec
 from dashboard.traces.query import TraceQuery
 from dashboard.traces.query_line import COMPARE, Condition
-from dashboard.traces.span_match import line_holds
+from dashboard.traces.span_match import line_holds, needs_tags
 from dashboard.traces.trace import Trace
 
 FIGURES = {
@@ -19,7 +19,10 @@ FIGURES = {
 
 def matches(record: TraceRecord, query: TraceQuery) -> bool:
     """Whether the spans of a stored trace meet all conditions on spans."""
-    trace, _ = codec.decode_columns(record.columns)
+    if needs_tags(query.spans_line()):
+        trace, _ = codec.decode_columns(record.columns)
+    else:
+        trace = codec.decode_bare(record.columns)
     return spans_match(record, trace, query)
 
 

@@ -27,6 +27,7 @@ from dashboard.traces.collector import no_collection
 from dashboard.traces.ids import trace_key
 from dashboard.traces.query import NOT_WELL, TraceQuery
 from dashboard.traces.query_line import Condition, Group
+from dashboard.traces.span_match import needs_tags
 from dashboard.traces.terms import OVERFLOW, term, term_of_tag
 from dashboard.traces.trace import Trace
 
@@ -312,7 +313,9 @@ def _matching(
     places: list[Place], query: TraceQuery, seen: set[int]
 ) -> Iterator[Place]:
     """Those whose spans match; ``seen`` are the records looked at."""
-    records = TraceRecord.objects.defer("contribution", "summary")
+    tagged = needs_tags(query.spans_line())
+    wanted = ("columns", "details") if tagged else ("columns",)
+    records = TraceRecord.objects.only(*wanted)
     for first in range(0, len(places), LOADED_AT_ONCE):
         part = places[first : first + LOADED_AT_ONCE]
         full = records.in_bulk([pk for _, pk in part])

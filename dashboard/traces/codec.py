@@ -118,6 +118,49 @@ def decode_columns(blob: Blob) -> tuple[Trace, dict[str, np.ndarray]]:
     return trace, extra
 
 
+class _Names(msgspec.Struct, gc=False):
+    """What a search by columns needs of the head; the rest is passed over."""
+
+    services: list[str]
+    operations: list[str]
+    arrays: list[tuple[str, str, int]]
+
+
+_names = msgspec.msgpack.Decoder(_Names)
+_EMPTY = np.empty(0, np.int64)
+
+
+def decode_bare(blob: Blob) -> Trace:
+    """Services, operations and the columns only: no ids, facts, tags or warnings.
+
+    A quarter of the time of ``decode_columns``. The columns can not be written.
+    """
+    body = decompress(blob)
+    (length,) = struct.unpack_from("<I", body)
+    head = _names.decode(memoryview(body)[4 : 4 + length])
+    position = 4 + length
+    arrays: dict[str, Any] = dict.fromkeys(COLUMNS, _EMPTY)
+    for name, dtype, count in head.arrays:
+        kind = _kinds.get(dtype) or _kinds.setdefault(dtype, np.dtype(dtype))
+        if name in arrays:
+            arrays[name] = np.frombuffer(body, kind, count, position)
+        position += count * kind.itemsize
+    return Trace(
+        trace_id="",
+        span_ids=[""] * len(arrays["service"]),
+        parent_ids=[],
+        references={},
+        services=head.services,
+        operations=head.operations,
+        processes=[],
+        details=[],
+        **arrays,
+    )
+
+
+_kinds: dict[str, np.dtype[Any]] = {}
+
+
 def _tags(found: list[Any]) -> tuple[Tag, ...]:
     return tuple(Tag(key, kind, value) for key, kind, value in found)
 

@@ -59,6 +59,13 @@ def line_holds(trace: Trace, frames: Frames, line: QueryLine) -> bool:
     )
 
 
+def needs_tags(line: QueryLine) -> bool:
+    """Whether columns alone do not answer a line."""
+    groups = [line.span, *line.without]
+    groups += [side for path in line.paths for side in path.sides]
+    return any(condition.tag for group in groups for condition in group)
+
+
 def frames_of(details: Sequence[bytes]) -> Frames:
     """Details that are at hand, as one frame."""
 

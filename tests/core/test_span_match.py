@@ -11,7 +11,7 @@ from dashboard.adjusters.standard import adjust
 from dashboard.traces import codec
 from dashboard.traces.query_line import Condition, Path, QueryLine
 from dashboard.traces.query_parse import read_line
-from dashboard.traces.span_match import frames_of, line_holds
+from dashboard.traces.span_match import frames_of, line_holds, needs_tags
 from tests.factories import make_trace
 
 SERVICES = ["a", "b", "c"]
@@ -162,6 +162,9 @@ def test_a_line_holds_where_a_look_at_every_span_says_so(
     details = codec.encode_details(trace)
     frames = lambda: codec.detail_frames(details)  # noqa: E731
     assert line_holds(stored, frames, line) == expected
+    if not needs_tags(line):
+        bare = codec.decode_bare(codec.encode_columns(trace, {}))
+        assert line_holds(bare, frames, line) == expected
 
 
 def test_a_chain_of_100_000_spans_is_looked_through() -> None:
