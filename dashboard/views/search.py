@@ -39,6 +39,7 @@ from dashboard.traces.query import SORTS, TraceQuery
 from dashboard.views.search_line import short
 
 log = logging.getLogger(__name__)
+DRAWN = 50  # rows that come as HTML; the page draws others when they are near
 LOOKBACKS = ("5m", "15m", "30m", "1h", "6h", "1d", "2d", "7d")
 
 
@@ -79,7 +80,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "searching_on": found.after is not None and len(rows) < query.limit,
         "found_text": results.found_text(found, query),
         "elapsed": f"{found.elapsed_ms:.0f}",
-        "rows": rows,
+        "rows": rows[:DRAWN],
+        "rest": rows[DRAWN:],
         "empty": empty,
         "any_stored": TraceRecord.objects.exists(),
         "services": sorted(words),
@@ -88,7 +90,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "sorts": [(name, sort_text(name)) for name in SORTS],
         "lookbacks": LOOKBACKS,
         "sources": list(Source.objects.values_list("name", flat=True)),
-        "figure": figures.latency_scatter(rows),
+        "figure": figures.latency_scatter(),
+        "trace_base": reverse("dashboard:trace", args=["-"]).removesuffix("-"),
         "strings": search_strings(),
         "ask": {} if problems else offer(query),
         "sampled": sampled_texts(query.source),

@@ -26,7 +26,7 @@ def test_the_demo_is_on_screen_and_goes_on_by_itself(
     page.wait_for_selector('[data-live-badge][data-state="live"]')
     first = page.locator("a.trace-row").first.get_attribute("href")
     page.wait_for_selector(
-        f'a.trace-row:first-child:not([href="{first}"])', timeout=20_000
+        f'.trace-item:first-child > a.trace-row:not([href="{first}"])', timeout=20_000
     )
     page.goto(f"{board.url}/graph")
     page.wait_for_selector(".plot .main-svg")
@@ -73,7 +73,7 @@ def test_live_texts_are_in_the_language_of_the_page(
     page.wait_for_selector('[data-live-badge][data-state="live"]')
     first = page.locator("a.trace-row").first.get_attribute("href")
     page.wait_for_selector(
-        f'a.trace-row:first-child:not([href="{first}"])', timeout=20_000
+        f'.trace-item:first-child > a.trace-row:not([href="{first}"])', timeout=20_000
     )
     assert "个 span" in page.locator("a.trace-row").first.inner_text()
     with page.expect_websocket() as opened:

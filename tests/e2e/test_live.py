@@ -185,7 +185,9 @@ def test_new_rows_wait_while_the_list_is_paused(browser: Any, spanboard: Any) ->
     assert shown(page) == ["many"] * 5
     assert new.is_hidden()
     # The first row has the focus: who reads on is not disturbed either.
-    assert page.evaluate("document.activeElement.matches('.trace-row:first-child')")
+    assert page.evaluate(
+        "document.activeElement.matches('.trace-item:first-child > .trace-row')"
+    )
     page.keyboard.press("p")
     assert pause.get_attribute("aria-pressed") == "false"
     push(board.url, "last")

@@ -18,7 +18,8 @@ TRACES = 200
 def stored(board: Any) -> int:
     """How many traces the search page says there are."""
     page = httpx.get(f"{board.url}/search?limit=1500", timeout=20).text
-    return page.count('class="trace-row"') - page.count("<template")
+    drawn = page.count('class="trace-row"') - page.count("<template")
+    return drawn + page.count('"short_id"')  # the others come as JSON
 
 
 def edges(board: Any) -> dict[tuple[str, str], tuple[int, int]]:

@@ -2,7 +2,8 @@
 
 import { csrf, data, el, icon, svg, text } from "./dom.js";
 import { when } from "./format.js";
-import { drawPlot } from "./plot.js";
+import { chooser } from "./search_choose.js";
+import { drawChart } from "./search_chart.js";
 import { connect } from "./socket.js";
 
 const list = document.querySelector("[data-list]");
@@ -26,6 +27,15 @@ let paused = false;
 let known = false; // whether the first reset was taken
 let fresh = true; // new rows light up
 
+// Rows far from the screen are empty until they come near: thousands of bars are slow.
+const rowOf = new WeakMap(); // the figures of each row that was not drawn by the server
+const rows = () => [...list.children].map((item) => item.lastElementChild);
+const byKey = new Map(rows().map((made) => [made.dataset.key, made]));
+let longest = 1;
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) draw(entry.target);
+}, { root: list.closest(".scroll"), rootMargin: "800px" });
+
 function fill(made, row) {
   made.href = row.url;
   made.dataset.key = row.key;
@@ -34,6 +44,23 @@ function fill(made, row) {
   made.dataset.spans = row.span_count;
   made.dataset.errors = row.error_count;
   made.dataset.number = row.number;
+  made.dataset.name = `${row.root_service} ${row.root_operation}`;
+  made.dataset.took = row.duration_text;
+  rowOf.set(made, row);
+  if (made.firstElementChild) draw(made);
+  else {
+    made.setAttribute("aria-label", `${made.dataset.name} ${row.duration_text}`);
+    near.observe(made);
+  }
+}
+
+function draw(made) {
+  const row = rowOf.get(made);
+  near.unobserve(made);
+  if (!made.firstElementChild) {
+    made.append(...template.content.firstElementChild.cloneNode(true).childNodes);
+    made.removeAttribute("aria-label");
+  }
   const time = made.querySelector("time");
   time.dataset.us = row.start_us;
   time.textContent = when(row.start_us);
@@ -53,6 +80,7 @@ function fill(made, row) {
   segments.replaceChildren(...row.segments.map((part) => svg("rect", { class: `svc-${part.slot}`, x: part.x, y: 0, height: 8, width: part.width })));
   made.querySelector(".col-where > span").textContent = row.where;
   made.querySelector(".col-duration b").textContent = row.duration_text;
+  scale(made);
   const size = made.querySelector(".col-size");
   size.replaceChildren(el("span", { text: row.spans_text }));
   if (row.failed_text) size.append(el("span", { class: "failed" }, icon("error"), row.failed_text));
@@ -61,23 +89,41 @@ function fill(made, row) {
   })));
 }
 
+function scale(made) {
+  made.querySelector(".fill")?.setAttribute("width", Math.max(1, (Number(made.dataset.duration) / longest) * 100).toFixed(1));
+}
+
 function scaleBars() {
-  const rows = [...list.querySelectorAll(".trace-row")];
-  const longest = Math.max(1, ...rows.map((row) => Number(row.dataset.duration)));
-  for (const row of rows) row.querySelector(".fill").setAttribute("width", Math.max(1, (Number(row.dataset.duration) / longest) * 100).toFixed(1));
+  const before = longest;
+  longest = 1;
+  for (const made of rows()) longest = Math.max(longest, Number(made.dataset.duration));
+  if (longest !== before) for (const made of rows()) scale(made);
 }
 
 function find(key) {
-  return list.querySelector(`[data-key="${CSS.escape(key)}"]`);
+  return byKey.get(key);
+}
+
+function take(made) {
+  near.unobserve(made);
+  byKey.delete(made.dataset.key);
+  made.parentElement.remove();
+}
+
+/** An empty row with the box by which it is chosen. */
+function make(row) {
+  const made = el("a", { class: "trace-row" });
+  fill(made, row);
+  byKey.set(row.key, made);
+  return el("div", { class: "trace-item" }, chooser(made), made);
 }
 
 function insert(row) {
-  const made = template.content.firstElementChild.cloneNode(true);
-  fill(made, row);
+  const made = make(row).lastElementChild;
   if (fresh) made.classList.add("fresh");
   put(made);
   if (list.children.length > limit) {
-    while (list.children.length > limit) list.lastElementChild.remove();
+    while (list.children.length > limit) take(list.lastElementChild.lastElementChild);
     leadOn();
   }
   document.querySelector("[data-empty]")?.remove();
@@ -86,7 +132,7 @@ function insert(row) {
 /** The next page begins after the last row shown, also when live rows pushed others off. */
 function leadOn() {
   const next = document.querySelector("[data-next]");
-  const { dataset } = list.lastElementChild;
+  const { dataset } = list.lastElementChild.lastElementChild;
   const address = new URL(location.href);
   address.searchParams.set("after", `${dataset[sortKey]}.${dataset.number}`);
   next.href = address.href;
@@ -97,10 +143,18 @@ function leadOn() {
 function put(made) {
   const rank = (row) => Number(row.dataset[sortKey]) * direction;
   const own = rank(made);
-  const { previousElementSibling: above, nextElementSibling: below } = made;
+  const item = made.parentElement;
+  const above = item.previousElementSibling?.lastElementChild;
+  const below = item.nextElementSibling?.lastElementChild;
   if (made.isConnected && (!above || rank(above) <= own) && (!below || own <= rank(below))) return;
-  const before = [...list.children].find((other) => other !== made && rank(other) > own);
-  list.insertBefore(made, before ?? null);
+  let low = 0;
+  const others = rows().filter((other) => other !== made);
+  for (let high = others.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (rank(others[middle]) > own) high = middle;
+    else low = middle + 1;
+  }
+  list.insertBefore(item, others[low]?.parentElement ?? null);
 }
 
 function held() {
@@ -142,7 +196,7 @@ function bound() {
 }
 
 function release() {
-  for (const key of gone) find(key)?.remove();
+  for (const key of gone) if (find(key)) take(find(key));
   for (const [key, row] of changed) {
     const old = find(key);
     if (old) { fill(old, row); put(old); }
@@ -151,29 +205,7 @@ function release() {
   forget();
   showWaiting();
   scaleBars();
-  drawScatter();
-}
-
-let scatterTimer = null;
-function drawScatter() {
-  const place = document.querySelector("[data-scatter]");
-  if (!place || scatterTimer) return;
-  scatterTimer = setTimeout(async () => {
-    scatterTimer = null;
-    const figure = structuredClone(data("figure"));
-    const points = [[], []];
-    for (const row of list.querySelectorAll(".trace-row")) points[row.querySelector(".failed") ? 1 : 0].push(row);
-    const safe = (value) => value.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/%\{/g, "% {");
-    figure.data.forEach((trace, i) => {
-      trace.x = points[i].map((row) => Number(row.dataset.start) / 1000);
-      trace.y = points[i].map((row) => Math.max(Number(row.dataset.duration), 1) / 1000);
-      trace.customdata = points[i].map((row) => row.getAttribute("href"));
-      trace.text = points[i].map((row) => `${safe(row.querySelector(".line").textContent.trim().slice(0, 120))}<br>${row.querySelector(".col-duration b").textContent}`);
-    });
-    await drawPlot(place, figure, {
-      plotly_click: (event) => { location.href = event.points[0].customdata; },
-    });
-  }, 400);
+  drawChart(rows);
 }
 
 /** Rows as they are now; while somebody reads, what differs waits. */
@@ -183,7 +215,7 @@ function applyReset(message) {
   const order = new Set(message.rows.map((row) => row.key));
   const first = !known;
   known = true;
-  for (const old of list.children) if (!order.has(old.dataset.key)) gone.add(old.dataset.key);
+  for (const old of rows()) if (!order.has(old.dataset.key)) gone.add(old.dataset.key);
   for (const row of message.rows) sort(row);
   if (first) fresh = false;
   settle();
@@ -218,29 +250,37 @@ function pause() {
   if (!paused) release();
 }
 
+// Rows that the server did not draw.
+for (const row of data("rest")) {
+  list.append(make(row));
+}
+document.getElementById("rest").remove();
+scaleBars();
+
 // Later pages stand still: what is new belongs to the first one.
 if (list.dataset.live) connect(list.dataset.live, { onReset: applyReset, onDiff: applyDiff });
 list.addEventListener("pointerleave", () => { if (!held()) release(); });
 list.addEventListener("focusout", () => setTimeout(() => { if (!held() && waiting.size + changed.size + gone.size) release(); }));
 newButton.addEventListener("click", (event) => {
   release();
-  if (event.detail === 0) list.firstElementChild?.focus(); // by key: the button is gone
+  if (event.detail === 0) list.querySelector(".trace-row")?.focus(); // by key: the button is gone
 });
 pauseButton?.addEventListener("click", pause);
 
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input, select, textarea, dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input:not([type=checkbox]), select, textarea, dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "p" && pauseButton && !event.repeat) { pause(); return; }
   if (event.key === "n" && waiting.size) {
     release();
-    list.firstElementChild?.focus();
+    list.querySelector(".trace-row")?.focus();
     return;
   }
+  if (event.key === "x") { document.activeElement.closest(".trace-item")?.querySelector("input").click(); return; }
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   if (!step) return;
-  const rows = [...list.querySelectorAll(".trace-row")];
-  const at = rows.indexOf(document.activeElement);
-  const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
+  const all = rows();
+  const at = all.indexOf(document.activeElement);
+  const next = all[Math.max(0, Math.min(all.length - 1, at + step))];
   if (next) { event.preventDefault(); next.focus(); }
 });
 
@@ -274,4 +314,5 @@ for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, (event
 for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("dropping"));
 drop.addEventListener("drop", (event) => { event.preventDefault(); if (event.dataTransfer.files.length) upload(event.dataTransfer.files); });
 
-requestAnimationFrame(() => setTimeout(drawScatter, 0));
+list.addEventListener("focusin", ({ target }) => { if (target.matches(".trace-row") && !target.firstElementChild) draw(target); });
+requestAnimationFrame(() => setTimeout(() => drawChart(rows), 0));
