@@ -19,28 +19,23 @@ def red_spark(series: Measures, p95: list[int], row: int, steps: int) -> dict[st
     most, worst = max(counts, default=0) or 1, max(errors, default=0) or 1
     down = HEIGHT - MIDDLE
     share = min(1.0, max(worst / most, 0.3))  # few failures are still seen
+    thick = round(max(width - 0.4, 0.4), 1)
     return {
-        "calls": [
-            [
-                round(n * width, 1),
-                round(MIDDLE - value / most * MIDDLE, 1),
-                round(max(width - 0.4, 0.4), 1),
-                round(value / most * MIDDLE, 1),
-            ]
-            for n, value in enumerate(counts)
-            if value
-        ],
-        "errors": [
-            [
-                round(n * width, 1),
-                round(max(width - 0.4, 0.4), 1),
-                round(max(value / worst * down * share, 1), 1),
-            ]
-            for n, value in enumerate(errors)
-            if value
-        ],
+        "calls": bars_of(counts, MIDDLE / most, width, thick, -1),
+        "errors": bars_of(errors, down * share / worst, width, thick, 1),
         "line": line_of(p95[part], counts, width),
     }
+
+
+def bars_of(
+    values: list[int], scale: float, width: float, thick: float, sign: int
+) -> str:
+    """Bars from the middle up (``sign`` -1) or down, as one path; none for 0."""
+    return "".join(
+        f"M{n * width:.1f} {MIDDLE}v{sign * max(value * scale, 1):.1f}h{thick}V{MIDDLE}z"
+        for n, value in enumerate(values)
+        if value
+    )
 
 
 def line_of(values: list[int], counts: list[int], width: float) -> str:
