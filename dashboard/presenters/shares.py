@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from dashboard.access.person import Person
 from dashboard.presenters import text
@@ -36,7 +37,7 @@ def share_rows(
         elif link.expires_at <= now:
             state, words = "expired", _("Expired")
         else:
-            state, words = "open", _("Open")
+            state, words = "open", pgettext("share", "Open")
         rows.append(
             {
                 "id": link.pk,
