@@ -102,6 +102,13 @@ def judge_traces() -> None:
 
 @shared_task
 @patient
+def judge_growing() -> None:
+    """Find who loses it for certain in traces that still grow."""
+    doctor.check_growing()
+
+
+@shared_task
+@patient
 def fold_rollups() -> None:
     """Fold deltas into blocks."""
     rollups.fold_rollups()

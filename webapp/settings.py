@@ -326,6 +326,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15.0},
     },
+    "judge-growing": {
+        "task": "dashboard.tasks.judge_growing",
+        "schedule": 3.0,
+        "options": {"expires": 3.0},
+    },
     "fold-rollups": {
         "task": "dashboard.tasks.fold_rollups",
         "schedule": 60.0,

@@ -1,6 +1,6 @@
 """Judges stored traces: the last minutes again and again, older ones once.
 
-Only traces that no longer grow are judged. A window holds at most ``MOST_TRACES``
+Only traces that no longer grow are judged, but for what is certain at once. A window holds at most ``MOST_TRACES``
 of the newest; their hops are kept in this process, so that a run reads new traces
 only. Older traces are judged in slices from the newest to the oldest, once.
 """
@@ -29,15 +29,18 @@ from dashboard.doctor.hops import (
     trace_hops,
 )
 from dashboard.doctor.judge import Verdict, judge_hops
+from dashboard.doctor.rules import context_lost
+from dashboard.doctor.workloads import mesh_of
 from dashboard.doctor_models import Diagnosis, DoctorState
 from dashboard.live.events import SOURCES, publish
-from dashboard.models import Source, TraceRecord
+from dashboard.models import GROWING, Source, TraceRecord
 from dashboard.traces import codec
 from dashboard.traces.collector import no_collection
 from dashboard.traces.trace import Trace
 
 log = logging.getLogger(__name__)
 MOST_TRACES = 2_000
+MOST_GROWING = 400
 SLICE = 1_000
 CLEAR_AFTER_CALLS = 20  # in a row, with their context
 ABOUT_REQUESTS = ("clock-skew", "mixed-formats", "lost-spans")
@@ -45,6 +48,7 @@ MAX_KEPT = 10_000
 RANK = {SUSPECT: 0, PROBABLE: 1, CERTAIN: 2}
 _kept: OrderedDict[tuple[int, int], tuple[list[Hop], Names]] = OrderedDict()
 _names: dict[int, dict[str, str]] = {}
+_growing: dict[int, int] = {}  # by source: which growing traces were looked at last
 _judged: dict[int, int] = {}  # by source: which traces were judged last
 
 
@@ -58,6 +62,51 @@ def check_sources() -> int:
             changed += check_source(source)
     if changed:
         publish(SOURCES, {"source": 0})
+    return changed
+
+
+def check_growing() -> int:
+    """Tell what is certain already while traces grow; returns how many findings.
+
+    A forwarded request id joins two traces for good: later spans change nothing.
+    Findings that are open wait for their traces to settle.
+    """
+    changed = 0
+    with alone("doctor") as mine:
+        if not mine:
+            return 0
+        for source in Source.objects.order_by("pk"):
+            changed += _check_growing(source)
+    if changed:
+        publish(SOURCES, {"source": 0})
+    return changed
+
+
+def _check_growing(source: Source) -> int:
+    records = TraceRecord.objects.filter(GROWING, source=source).order_by("-pk")
+    wanted = list(records.values_list("pk", "version")[:MOST_GROWING])
+    if not wanted or _growing.get(source.pk) == hash(tuple(wanted)):
+        return 0
+    _growing[source.pk] = hash(tuple(wanted))
+    found = context_lost.find(mesh_of(_hops(source.pk, wanted)))
+    now = timezone.now()
+    changed = 0
+    with transaction.atomic():
+        for finding in found:
+            if finding.certainty != CERTAIN:
+                continue
+            old = (
+                Diagnosis.objects.select_for_update()
+                .filter(
+                    source=source,
+                    rule=finding.rule,
+                    service=finding.service[:255],
+                    version=finding.version[:255],
+                )
+                .first()
+            )
+            if old is None or old.cleared_at is not None or old.certainty != CERTAIN:
+                changed += _write(source, old, finding, now, fresh=True, over=False)
     return changed
 
 

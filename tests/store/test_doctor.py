@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nothing_kept() -> Iterator[None]:
     """Each test begins as a fresh process."""
-    for kept in (doctor._kept, doctor._names, doctor._judged):
+    for kept in (doctor._kept, doctor._names, doctor._judged, doctor._growing):
         kept.clear()
     yield
 
@@ -55,6 +56,33 @@ def whole(times: int) -> list[Trace]:
 def store(source: Source, traces: list[Trace]) -> None:
     ingest(source, traces, replace=False)
     TraceRecord.objects.update(settled=True)
+
+
+def test_a_forwarded_request_id_is_enough_while_traces_grow() -> None:
+    source = receiver_source()
+    ingest(source, moved(broken(), 5, "a"), replace=False)
+    TraceRecord.objects.update(settled=False)
+    assert doctor.check_growing() == 1
+    assert doctor.check_growing() == 0
+    found = Diagnosis.objects.get()
+    assert (found.certainty, found.variant) == ("certain", "request-id-only")
+    ingest(source, moved(broken(1), 4, "b"), replace=False)
+    assert doctor.check_growing() == 0, "an open finding waits for what settles"
+    TraceRecord.objects.update(settled=True)
+    assert doctor.check_sources() == 1
+    assert Diagnosis.objects.get().count == 4
+
+
+def test_times_of_growing_traces_are_not_judged() -> None:
+    source = receiver_source()
+    choice, shop, at = random.Random(3), Shop(), 0
+    for number in range(10):
+        at += choice.randint(500, 4_000)
+        shop.broken(at, f"in-{number}", f"out-{number}")
+    ingest(source, moved(shop.traces, 60, "a"), replace=False)
+    TraceRecord.objects.update(settled=False)
+    assert doctor.check_growing() == doctor.check_sources() == 0
+    assert not Diagnosis.objects.exists()
 
 
 def test_growing_traces_are_not_judged() -> None:
