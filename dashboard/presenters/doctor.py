@@ -96,7 +96,8 @@ def explanation(found: Diagnosis) -> str:
     words = {
         ("context-lost", "request-id-only"): _(
             "%(count)s of its %(total)s calls began a new trace, with the x-request-id "
-            "of a request that the same pod was serving at that moment."
+            "of a request that the same pod was serving at that moment. It passes on "
+            "that id alone, half a context, or headers that this mesh does not read."
         ),
         ("context-lost", "nothing"): _(
             "%(count)s of its %(total)s calls began a new trace while the pod served a "

@@ -51,6 +51,7 @@ def index(request: HttpRequest) -> HttpResponse:
     why = {
         "calls-nobody": _("calls nobody"),
         "serves-nobody": _("serves nobody that we see"),
+        "only-jobs": _("its calls belong to no request"),
     }
     context = {
         "headline": presenter.headline(rows, len(found["well"]), len(found["silent"])),

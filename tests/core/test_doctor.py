@@ -143,6 +143,20 @@ def test_a_whole_shop_accuses_nobody_and_says_who_is_well() -> None:
     ]
 
 
+def test_who_only_runs_jobs_is_not_called_well() -> None:
+    shop = Shop()
+    shop.request(0)
+    for at in range(1_000, 6_000, 1_000):
+        shop.add([shop.span("b1", "", "back", "in", at, 100, guid=f"r{at}")])
+        job = shop.span("j1", "", "back", "out", at + 500, 20, "front", f"j{at}")
+        shop.add([job, shop.span("f1", "j1", "front", "in", at + 501, 18)])
+    verdict = judge([adjust(trace) for trace in shop.traces])
+    assert accusations(verdict) == []
+    assert verdict.well == [("front.default", "v1")]
+    silent = [(f.service, f.variant) for f in verdict.findings]
+    assert silent == [("back.default", "only-jobs")]
+
+
 def test_a_forwarded_request_id_makes_it_certain_from_the_first_call_on() -> None:
     shop = Shop()
     shop.broken(0, "same", "same")

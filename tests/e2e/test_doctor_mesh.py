@@ -129,7 +129,13 @@ def test_the_whole_way_from_envoy_through_jaeger_to_a_certain_finding(
 
     until(certain, "a certain finding", 60)
     print(f"{tracer}: certain {time.monotonic() - began:.1f} s after the last span")
-    answer = httpx.get(f"{board.url}/doctor.json", timeout=20).json()
+
+    def settled() -> Any:
+        found = httpx.get(f"{board.url}/doctor.json", timeout=20).json()
+        return found if found["well"] else None
+
+    until(settled, "the judgement of settled traces", 60)
+    answer = settled()
     assert [f["certainty"] for f in answer["findings"]] == [CERTAIN]
     assert ["productpage.default", "v1"] in answer["well"]
     (pair, *_) = answer["findings"][0]["pairs"]

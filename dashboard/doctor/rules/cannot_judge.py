@@ -7,11 +7,14 @@ from dashboard.doctor.workloads import Mesh
 
 
 def find(mesh: Mesh) -> list[Finding]:
-    """Versions that call nobody, and those that serve nobody we know of."""
+    """Versions that call nobody, serve nobody we know of, or only run jobs."""
     found = []
     for load in mesh.workloads:
+        variant = "calls-nobody" if load.served else "serves-nobody"
         if load.served and load.sent:
-            continue
+            if any(not mesh.hops[n].root for n in load.sent):
+                continue
+            variant = "only-jobs"
         numbers = load.served or load.sent
         held = [mesh.hops[n] for n in numbers]
         found.append(
@@ -20,7 +23,7 @@ def find(mesh: Mesh) -> list[Finding]:
                 load.service,
                 load.version,
                 SUSPECT,
-                "calls-nobody" if load.served else "serves-nobody",
+                variant,
                 count=len(held),
                 total=len(held),
                 traces=list(dict.fromkeys(h.trace_id for h in held))[:MAX_EXAMPLES],
