@@ -179,15 +179,15 @@ def test_axe_finds_nothing_serious(
 def test_traces_of_a_real_jaeger_are_compared(
     page: Any, jaeger: Any, spanboard: Any
 ) -> None:
-    send(jaeger.otlp, 40, seed=11)
+    send(jaeger.otlp, 120, seed=11)  # a tenth of them is enough to be judged
     board = spanboard("--jaeger", jaeger.url, "--no-demo")
 
     def pulled() -> list[dict[str, Any]]:
-        query = {"service": "productpage", "limit": 100}
+        query = {"service": "productpage", "limit": 200}
         found = httpx.get(f"{board.url}/api/traces", params=query).json()["data"]
-        return found if len(found) == 40 else []
+        return found if len(found) == 120 else []
 
-    until(pulled, "40 pulled traces", 60)
+    until(pulled, "120 pulled traces", 90)
     found = sorted(pulled(), key=lambda one: max(s["duration"] for s in one["spans"]))
     ids = [found[0]["traceID"], found[-1]["traceID"]]
     page.goto(f"{board.url}/trace/{ids[0]}...{ids[1]}")
