@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from dashboard.analysis.compare import Comparison, Side
 from dashboard.analysis.difference import ALPHA, Difference, Part, in_tree_order
-from dashboard.analysis.ranking import Name, Ranked, Ranking
+from dashboard.analysis.ranking import LEAST_TRACES, Name, Ranked, Ranking
 from dashboard.presenters import text
 from dashboard.presenters.colors import monogram, slots
 from dashboard.reads.groups import Group
@@ -169,7 +169,7 @@ def attributes(ranking: Ranking, a: Group, b: Group) -> dict[str, Any]:
         ],
         "more": max(len(claimed) - MAX_ATTRIBUTES, 0),
         "tests": text.count(ranking.tests),
-        "judged": ranking.tests > 0,
+        "judged": min(ranking.a_traces, ranking.b_traces) >= LEAST_TRACES,
         "skipped": [
             f"{service} {key}" for service, key in ranking.skipped[:MAX_ATTRIBUTES]
         ],

@@ -154,6 +154,23 @@ def test_what_both_searches_find_counts_for_b_alone(
     assert "20 that B holds too are left out." in text_of(page)
 
 
+def test_chosen_traces_make_groups_and_small_ones_are_not_judged(
+    client: Client, groups: dict[str, str]
+) -> None:
+    def chosen(first: int, last: int) -> str:
+        return "&".join(f"traceID={trace_id(n)}" for n in range(first, last))
+
+    pair = {"a": chosen(0, 10), "b": chosen(30, 40)}
+    words = text_of(client.get("/compare", pair, follow=True))
+    assert "10 chosen traces" in words
+    assert "85.0 ms longer" in words
+    assert "too small" not in words
+    few = {"a": chosen(0, 3), "b": chosen(30, 33)}
+    words = text_of(client.get("/compare", few, follow=True))
+    assert "The groups are too small to judge" in words
+    assert "These are too few to say that they differ." in words
+
+
 def test_a_limit_is_told(client: Client, groups: dict[str, str]) -> None:
     page = client.get("/compare", {**groups, "limit": "7"}, follow=True)
     assert text_of(page).count("Newest 7 ") == 2
