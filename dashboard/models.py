@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from dashboard.access.models import AccessToken, User
 from dashboard.doctor_models import Diagnosis, DoctorState
 from dashboard.note_models import Note, ShareComment
+from dashboard.search_models import SavedSearch
 from dashboard.share_models import SavedLink, ShareEvent, ShareLink, Snapshot
 
 # Django finds an application's models here.
@@ -19,6 +20,7 @@ __all__ = [
     "DoctorState",
     "Note",
     "SavedLink",
+    "SavedSearch",
     "ShareComment",
     "ShareEvent",
     "ShareLink",

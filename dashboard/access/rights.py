@@ -20,7 +20,7 @@ _NAMES: dict[Right, str] = {
         trace-payload graph-data graph-dot graph-graphml graph-mermaid metrics services-data doctor-data
     """,
     Right.VIEW: """
-        home search search-ask search-line search-words lookup account link-open
+        home search search-ask search-line search-words search-keep search-forget lookup account link-open
         trace trace-span span-more span-value trace-find trace-events
         trace-statistics trace-rows trace-graph trace-logs trace-notes
         compare trace-compare trace-alike trace-fastest services service

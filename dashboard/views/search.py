@@ -16,7 +16,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.ingest import ingest
+from dashboard.actions.saved_searches import may_keep, searches_of
 from dashboard.actions.sources import upload_source
+from dashboard.gate import person_of
 from dashboard.models import Source, TraceRecord
 from dashboard.presenters import figures, results, text
 from dashboard.presenters.asked import asked_parts, offer
@@ -91,6 +93,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "lookbacks": LOOKBACKS,
         "sources": list(Source.objects.values_list("name", flat=True)),
         "figure": figures.latency_scatter(),
+        "saved": searches_of(person_of(request)),
+        "may_keep": may_keep(person_of(request)),
         "trace_base": reverse("dashboard:trace", args=["-"]).removesuffix("-"),
         "strings": search_strings(),
         "ask": {} if problems else offer(query),

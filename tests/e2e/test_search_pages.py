@@ -105,9 +105,7 @@ def test_rows_are_drawn_when_they_come_near(browser: Any, board: Any) -> None:
         "µs" in row for row in empty.evaluate_all("all => all.map(e => e.ariaLabel)")
     )
     rows.last.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "document.querySelector('.trace-item:last-child .operation')?.textContent"
-    )
+    page.locator(".trace-item:last-child .operation").wait_for()
     assert len(names(page)) > 50
     page.keyboard.press("End")
     rows.last.focus()
