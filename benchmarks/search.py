@@ -116,6 +116,11 @@ def kinds(chance: random.Random, end_us: int) -> dict[str, Callable[[], Paramete
             "tags": "region=eu-west",
             **window(1),
         },
+        "who calls whom, direct": lambda: {"q": f"{service()} > {service()}"},
+        "who calls whom, below": lambda: {"q": f"{service()} >> {service(True)}"},
+        "who calls whom, slow": lambda: {
+            "q": f"{service()} >> {{service={service()} duration>300ms}}"
+        },
         "call between two services": lambda: {
             "caller": service(),
             "callee": service(True),
