@@ -426,6 +426,60 @@ def test_sdk_spans_behind_sidecars_are_looked_through() -> None:
     assert verdict.well == [("front.default", "v1")]
 
 
+def test_an_sdk_that_keeps_its_context_to_itself_is_named_by_its_sidecar() -> None:
+    shop = Shop("envoy")
+    for at in (0, 1_000):
+        shop.add(
+            [
+                shop.span("f1", "", "front", "in", at, 100, guid=f"g{at}"),
+                {"id": "a1", "parent": "f1", "service": "front", "kind": "server"},
+                {"id": "a2", "parent": "a1", "service": "front", "kind": "client"},
+            ]
+        )
+        shop.add(
+            [
+                shop.span("f2", "", "front", "out", at + 10, 50, "back", f"g{at}"),
+                shop.span("b1", "f2", "back", "in", at + 12, 40, guid=f"g{at}"),
+            ]
+        )
+    [found] = found_in(shop.traces)
+    assert told([found]) == {(CONTEXT_LOST, "front.default", "v1", CERTAIN)}
+    assert (found.variant, found.dialect) == ("request-id-only", "w3c")
+
+
+def waypoint(id: str, parent: str, host: str, at: int, took: int, guid: str) -> Any:
+    """A span as a waypoint makes it, on the callee's side: all are servers."""
+    cluster = f"inbound-vip|9080|http|{host}.default.svc.cluster.local"
+    made = Shop("envoy").span(id, parent, "waypoint", "in", at, took, guid=guid)
+    made["tags"] |= {
+        "upstream_cluster": cluster,
+        "node_id": "waypoint~10.0.0.9~waypoint-1.default~default.svc",
+    }
+    return made
+
+
+@pytest.mark.parametrize("forwards", [True, False])
+def test_ambient_waypoints_name_no_caller_so_nobody_is_accused(forwards: bool) -> None:
+    shop = Shop()
+    for at in range(0, 20_000, 700):
+        page = waypoint("p1", "", "productpage", at, 100, f"g{at}")
+        reviews = waypoint("r1", "p1", "reviews", at + 10, 60, f"g{at}")
+        ratings = waypoint("s1", "r1", "ratings", at + 20, 30, f"g{at}")
+        if forwards:
+            shop.add([page, reviews, ratings])
+        else:
+            shop.add([page, reviews])
+            shop.add([{**ratings, "parent": ""}])
+    verdict = judge([adjust(trace) for trace in shop.traces])
+    assert [f for f in accusations(verdict) if f.certainty != SUSPECT] == []
+    assert verdict.well == []
+    assert {f.service for f in verdict.findings if f.rule == CANNOT_JUDGE} == {
+        "productpage.default",
+        "reviews.default",
+        "ratings.default",
+    }
+
+
 def test_services_with_sdks_alone_are_judged_by_time() -> None:
     choice, traces, at = random.Random(4), [], 0
     for number in range(10):
