@@ -83,10 +83,12 @@ def row(tracer: str, sampling: float, held: list[tuple[Case, Result]]) -> str:
     missed = sum(len(result.missed) for _, result in held)
     false = sum(len(result.false) for _, result in held)
     suspects = sum(len(result.wrong_suspects) for _, result in held)
-    wanted = missed + found.total()
+    unseen = sum(len(result.unseen) for _, result in held)
+    wanted = missed + unseen + found.total()
     cells = (
         *(tracer, f"{sampling:g} %", len(held), wanted),
-        *(found[CERTAIN], found[PROBABLE], found[SUSPECT], missed, false, suspects),
+        *(found[CERTAIN], found[PROBABLE], found[SUSPECT], missed, unseen),
+        *(false, suspects),
     )
     return "| " + " | ".join(map(str, cells)) + " |"
 
@@ -97,6 +99,7 @@ def remarks(tracer: str, sampling: float, held: list[tuple[Case, Result]]) -> li
     for case, result in held:
         name = f"{tracer}, {sampling:g} %, {case.name}"
         said += [f"{name}: missed {' '.join(key)}" for key in result.missed]
+        said += [f"{name}: not sampled {' '.join(key)}" for key in result.unseen]
         wanted = case.expected(tracer, sampling)
         said += [
             f"{name}: only {certainty} {' '.join(key)}"
@@ -132,8 +135,8 @@ def main() -> None:
     for thread in threads:
         thread.join()
     print(
-        "| Tracer | Sampled | Cases | To find | certain | probable | suspect | Missed "
-        "| Accused falsely | Suspected wrongly |\n|" + "---|" * 10
+        "| Tracer | Sampled | Cases | To find | certain | probable | suspect | missed "
+        "| not sampled | Accused falsely | Suspected wrongly |\n|" + "---|" * 11
     )
     each = [(w.tracer, s, held) for w in wards for s, held in w.results.items()]
     for one in each:

@@ -22,6 +22,7 @@ from dashboard.doctor.findings import (
     SUSPECT,
     Finding,
 )
+from dashboard.doctor.hops import IN, OUT, hops_of
 from dashboard.doctor.judge import Verdict, judge
 from dashboard.mesh import Mesh
 from dashboard.mesh.forwarding import FORWARDED
@@ -199,6 +200,7 @@ class Result:
     false: list[Finding]  # certain or probable, and not true
     wrong_suspects: list[Finding]
     verdict: Verdict
+    unseen: list[Who] = field(default_factory=list)  # no sampled request, or no call
 
 
 def compare(case: Case, tracer: str, sampling: float, verdict: Verdict) -> Result:
@@ -225,4 +227,10 @@ def judged(
 ) -> Result:
     """Run a case and judge what came of it."""
     traces = run(mesh, jaeger_url, case, requests=requests, sampling=sampling)
-    return compare(case, mesh.tracer, sampling, judge(traces))
+    result = compare(case, mesh.tracer, sampling, judge(traces))
+    ways = {(hop.service, hop.version, hop.way) for hop in hops_of(traces)}
+    for who in result.missed:
+        if not {(*who[1:], IN), (*who[1:], OUT)} <= ways:
+            result.unseen.append(who)
+    result.missed = [who for who in result.missed if who not in result.unseen]
+    return result
