@@ -143,6 +143,20 @@ def test_a_whole_shop_accuses_nobody_and_says_who_is_well() -> None:
     ]
 
 
+def test_years_and_many_pods_are_judged_as_well() -> None:
+    choice, shop, at = random.Random(3), Shop(), 0
+    year_ms = 365 * 86_400_000
+    for number in range(120):
+        at += 20 * year_ms if number == 60 else choice.randint(500, 4_000)
+        shop.broken(at, f"in-{number}", f"out-{number}")
+    for number, trace in enumerate(shop.traces):
+        pod = f"front-{number // 2 % 40}"
+        trace.fact_values = [v.replace("front-1", pod) for v in trace.fact_values]
+    assert told(found_in(shop.traces)) == {
+        (CONTEXT_LOST, "front.default", "v1", PROBABLE)
+    }
+
+
 def test_who_only_runs_jobs_is_not_called_well() -> None:
     shop = Shop()
     shop.request(0)

@@ -15,7 +15,7 @@ the same place from the same requests are a job's: neither is accused.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +35,7 @@ from dashboard.doctor.workloads import Mesh, Workload, linked_children, tail
 FEWEST = 3  # calls below which nothing is more than suspect
 FEWEST_CLOSE = 8
 UNLIKELY = 1e-5
+LONGEST = 2**62  # ns that a number holds
 MOST_MOVED = 0.7  # of the calls' share may lie within requests when they are moved
 CLOSE = 7.0  # standard deviations; of 7,000 made jobs the closest had 6.6
 COVERED = 0.5  # of the requests hold a call, else it may be a job beside them
@@ -192,13 +193,17 @@ def _lined_up(
     both = [*served, *calls]
     first = min(hop.start_ns for hop in both)
     length = 2 * (max(hop.end_ns for hop in both) - first) + 1
-    pods = {pod: n for n, pod in enumerate(sorted({hop.pod for hop in both}))}
+    counts = Counter(hop.pod for hop in calls)
+    busiest = sorted(counts, key=lambda pod: (-counts[pod], pod))[: LONGEST // length]
+    pods = {pod: n for n, pod in enumerate(busiest)}
 
     def times(hops: list[Hop]) -> tuple[Times, Times]:
-        moved = [pods[hop.pod] * length - first for hop in hops]
+        held = [
+            (hop, pods[hop.pod] * length - first) for hop in hops if hop.pod in pods
+        ]
         return (
-            np.array([h.start_ns + m for h, m in zip(hops, moved, strict=True)]),
-            np.array([h.end_ns + m for h, m in zip(hops, moved, strict=True)]),
+            np.array([hop.start_ns + moved for hop, moved in held], np.int64),
+            np.array([hop.end_ns + moved for hop, moved in held], np.int64),
         )
 
     return times(served), times(calls)
