@@ -30,6 +30,7 @@ from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 
 from dashboard.actions.terms import insert_terms, term_rows
+from dashboard.doctor_models import Diagnosis
 from dashboard.graph.link import link
 from dashboard.live.events import SOURCES, TRACES, publish
 from dashboard.models import (
@@ -43,6 +44,8 @@ from dashboard.models import (
     TraceRecord,
     Vocabulary,
 )
+from dashboard.note_models import Note, ShareComment
+from dashboard.search_models import SavedSearch
 from dashboard.share_models import SavedLink, ShareEvent, ShareLink, Snapshot
 from dashboard.traces import codec
 from dashboard.traces.terms import terms_of
@@ -61,6 +64,10 @@ TABLES: tuple[type[models.Model], ...] = (
     ShareLink,
     ShareEvent,
     SavedLink,
+    ShareComment,
+    Note,
+    SavedSearch,
+    Diagnosis,
     TraceRecord,
 )
 BY_NAME = {table.__name__: table for table in TABLES}

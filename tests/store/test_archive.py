@@ -27,8 +27,11 @@ from dashboard.actions.rollups import fold_rollups
 from dashboard.actions.shares import create_snapshot_share, hash_token
 from dashboard.actions.sources import ensure_source, upload_source
 from dashboard.actions.verify import verify
+from dashboard.doctor_models import Diagnosis
 from dashboard.models import Source, Tombstone, TraceRecord, TraceTerm
+from dashboard.note_models import Note, ShareComment
 from dashboard.reads.traces import find_record, find_traces
+from dashboard.search_models import SavedSearch
 from dashboard.share_models import ShareLink, Snapshot
 from dashboard.traces.query import TraceQuery
 from tests.store.test_search import some_trace
@@ -70,10 +73,34 @@ def everything() -> dict[str, list[Any]]:
     return found
 
 
+def written() -> None:
+    """What people and the doctor wrote."""
+    now = timezone.now()
+    key = TraceRecord.objects.values_list("trace_key", flat=True)[0]
+    Note.objects.create(trace_key=key, text="look", owner_name="ada", created_at=now)
+    snapshot = Snapshot.objects.all()[0]
+    ShareComment.objects.create(snapshot=snapshot, text="seen", created_at=now)
+    SavedSearch.objects.create(name="slow", query="q=duration>1s")
+    Diagnosis.objects.create(
+        source=Source.objects.all()[0],
+        rule="context-lost",
+        service="web",
+        certainty="certain",
+        count=1,
+        total=2,
+        first_us=1,
+        last_us=2,
+        found_at=now,
+        evidence={"traces": [key]},
+    )
+
+
 def test_what_comes_back_is_what_was_there(tmp_path: Path) -> None:
     token = fill()
+    written()
     before = everything()
     assert all(before[name] for name in ("Tombstone", "RollupBlock", "ShareLink"))
+    assert all(before[name] for name in ("Note", "ShareComment", "Diagnosis"))
     path = tmp_path / "all.gz"
     counts = export_all(path)
     assert counts["TraceRecord"] == len(before["TraceRecord"])
