@@ -142,7 +142,12 @@ class Mesh:
             flush_ms=self.flush_ms,
         )
         control = Control(runner)
-        runner.check_ports()
+        try:
+            runner.check_ports()
+        except CannotRun:
+            if self.may_choose:  # another took them since
+                return False
+            raise
         try:
             # Only one can hold this port: two that start at once don't mix.
             self._do(control.server.listen())
