@@ -10,6 +10,8 @@ import pytest
 from django.test import AsyncClient, Client
 from hypothesis import settings
 
+from dashboard.actions import doctor
+from dashboard.reads import stitched, traces, words
 from tests.peers import browser as chromium
 from tests.peers import jaeger as jaegers
 from tests.peers.mesh import collector, start_mesh
@@ -28,6 +30,16 @@ def made_traces_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("tests.") and hasattr(module, "START_US"):
             monkeypatch.setattr(module, "START_US", start_us)
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept_of_other_tests() -> None:
+    """A test's store is rolled back and its row numbers come again; what processes
+    keep by these numbers must go with it."""
+    for kept in (traces._kept, stitched._kept, words._kept, doctor._kept):
+        kept.clear()
+    doctor._names.clear()
+    doctor._judged.clear()
 
 
 @pytest.fixture

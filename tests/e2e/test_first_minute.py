@@ -76,9 +76,10 @@ def test_live_texts_are_in_the_language_of_the_page(
         f'.trace-item:first-child > a.trace-row:not([href="{first}"])', timeout=20_000
     )
     assert "个 span" in page.locator("a.trace-row").first.inner_text()
-    with page.expect_websocket() as opened:
+    with page.expect_websocket(lambda socket: "/ws/graph" in socket.url) as opened:
         page.goto(f"{board.url}/graph")
-    with opened.value.expect_event("framereceived") as frame:
+    told = opened.value.expect_event("framereceived", lambda text: "sentence" in text)
+    with told as frame:
         pass
     assert "个服务" in json.loads(frame.value)["sentence"]["traffic"]
     context.close()
