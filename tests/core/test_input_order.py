@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any
 
 import msgspec
@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import analyse
-from dashboard.analysis.compare import compare, similarity
+from dashboard.analysis.compare import Side, compare, similarity
 from dashboard.analysis.pairs import pair_spans
 from dashboard.analysis.repeats import find_repeats
 from dashboard.analysis.statistics import statistics_by, statistics_by_tag
@@ -125,9 +125,16 @@ def conclusions(trace: Trace) -> dict[str, Any]:
 
 
 def compared(a: list[Trace], b: list[Trace]) -> list[Any]:
-    """A comparison told by path."""
+    """A comparison told by path; what is kept by trace comes in the traces' order."""
     found = compare(a, b)
-    rows = [(found.table.path(one.number), one.a, one.b) for one in found.paths]
+
+    def side(held: Side) -> Side:
+        each = tuple(sorted(held.each_ns))
+        return replace(held, each_ns=each, versions=tuple(sorted(held.versions)))
+
+    rows = [
+        (found.table.path(one.number), side(one.a), side(one.b)) for one in found.paths
+    ]
     return [found.similarity, sorted(rows, key=repr)]
 
 
