@@ -75,7 +75,8 @@ def test_live_texts_are_in_the_language_of_the_page(
     page.wait_for_selector(
         f'.trace-item:first-child > a.trace-row:not([href="{first}"])', timeout=20_000
     )
-    assert "个 span" in page.locator("a.trace-row").first.inner_text()
+    row = page.locator("a.trace-row").first  # drawn a moment after it came
+    until(lambda: "个 span" in row.inner_text(), "a live row in Chinese")
     with page.expect_websocket(lambda socket: "/ws/graph" in socket.url) as opened:
         page.goto(f"{board.url}/graph")
     told = opened.value.expect_event("framereceived", lambda text: "sentence" in text)

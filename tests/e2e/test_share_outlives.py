@@ -116,9 +116,16 @@ def drawn(page: Any, without: list[int], path: Path) -> bytes:
     area = page.locator(".timeline")
     page.evaluate("document.activeElement.blur()")  # a ring that comes with the keys
     area.evaluate(HIDE, [without, "0"])
-    picture: bytes = area.screenshot(path=path)
+    taken: list[bytes] = []
+
+    def stands_still() -> bool:
+        """Whether nothing fades or is drawn any more."""
+        taken.append(area.screenshot(path=path))
+        return taken[-1:] == taken[-2:-1]
+
+    until(stands_still, "a picture like the one before")
     area.evaluate(HIDE, [without, ""])
-    return picture
+    return taken[-1]
 
 
 FURTHEST = """async (pictures) => {
