@@ -28,6 +28,7 @@ from dashboard.actions.sources import (
     note_failure,
     note_success,
     note_throttled,
+    pulled_sources,
 )
 from dashboard.actions.watch import is_watched
 from dashboard.actions.windows import (
@@ -41,7 +42,7 @@ from dashboard.actions.windows import (
 )
 from dashboard.models import Gap, Source, TraceRecord
 from dashboard.sources.base import TraceSource
-from dashboard.sources.registry import MAKERS, make_source
+from dashboard.sources.registry import make_source
 from dashboard.traces.errors import BadAnswer, SourceError, Throttled
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def due_sources() -> list[int]:
     """
     now = timezone.now()
     too_far = now + timedelta(seconds=2 * MAX_TOLD_S)  # the clock was set back
-    found = Source.objects.filter(free_at(now), enabled=True, kind__in=list(MAKERS))
+    found = pulled_sources().filter(free_at(now))
     for name in ("next_try_at", "next_pull_at"):
         due = Q(**{name: None}) | Q(**{f"{name}__lte": now})
         due |= Q(**{f"{name}__gt": too_far})

@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from dashboard.actions.choice import patterns
@@ -15,6 +15,7 @@ from dashboard.actions.pace import MAX_TOLD_S, TOLD
 from dashboard.live.events import SOURCES, publish
 from dashboard.models import BackFill, Source
 from dashboard.sources.http import HttpSettings
+from dashboard.sources.registry import MAKERS
 from dashboard.traces.errors import Throttled
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ def _named(name: str, kind: str) -> Source:
         name=name, defaults={"kind": kind, "is_demo": kind == Source.Kind.DEMO}
     )
     return source
+
+
+def pulled_sources() -> QuerySet[Source]:
+    """The backends that are asked for traces."""
+    return Source.objects.filter(enabled=True, kind__in=list(MAKERS))
 
 
 def prepare_sources() -> bool:

@@ -9,8 +9,8 @@ import msgspec
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from dashboard.actions.ask import Answer, ask_backends, asked_sources
-from dashboard.actions.ask import begins_before_stored as begins_before
+from dashboard.actions.on_demand import Answer, ask_backends, asked_sources
+from dashboard.actions.on_demand import begins_before_stored as begins_before
 from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.results import result_row

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard.actions.fetch import fetch_trace
+from dashboard.actions.on_demand import fetch_trace
 from dashboard.analysis.compare import similarity
 from dashboard.models import Source, TraceRecord
 from dashboard.presenters import text

@@ -22,7 +22,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard.actions.fetch import fetch_trace
+from dashboard.actions.on_demand import fetch_trace
 from dashboard.models import TraceRecord
 from dashboard.presenters import waterfall
 from dashboard.presenters.doctor import doctor_lines

@@ -194,7 +194,7 @@ def test_a_failure_is_noted_and_backed_off_and_what_was_missed_is_caught_up(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_trace_is_not_asked_of_a_backend_that_backs_off(backend: Backend) -> None:
-    from dashboard.actions.fetch import fetch_trace
+    from dashboard.actions.on_demand import fetch_trace
 
     source = ensure_source("jaeger", "http://jaeger:16686", "Jaeger")
     backend.fault = httpx.Response(503, text="down")

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dashboard.actions import backfill
 from dashboard.actions.pull import due_sources, pull_source
+from dashboard.actions.sources import pulled_sources
 from dashboard.models import BackFill, Source
 from dashboard.presenters.backfill import bad_window_text
-from dashboard.sources.registry import MAKERS
 from dashboard.traces.moments import parse_moment
 
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         """Pull and tell."""
         if options["end"] and not options["start"]:
             raise CommandError("--to needs --from.")
-        sources = Source.objects.filter(kind__in=list(MAKERS), enabled=True)
+        sources = pulled_sources()
         if options["source"]:
             sources = sources.filter(name=options["source"])
             if not sources.exists():

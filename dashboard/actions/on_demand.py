@@ -1,4 +1,4 @@
-"""Passes a search on to the backends, for what is not stored; stores nothing."""
+"""Asks the backends for what a visitor wants and is not stored: a search, a trace."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from django.conf import settings
 from django.utils import timezone
 
 from dashboard.actions import pull
-from dashboard.actions.sources import note_throttled
+from dashboard.actions.ingest import ingest
+from dashboard.actions.sources import note_throttled, pulled_sources
 from dashboard.adjusters.standard import adjust
 from dashboard.analysis.analyse import analyse
 from dashboard.analysis.summary import summarise
 from dashboard.graph.link import link
 from dashboard.models import Source, TraceRecord
 from dashboard.sources.base import Asked, Found, TraceSource
-from dashboard.sources.registry import MAKERS
-from dashboard.traces.errors import SourceError, Throttled
+from dashboard.traces.errors import SourceError, Throttled, TraceNotFound
 from dashboard.traces.ids import trace_key
 from dashboard.traces.query import TraceQuery
 from dashboard.traces.summary import Summary
@@ -46,8 +46,13 @@ class Answer:
 
 def asked_sources(name: str = "") -> list[Source]:
     """The backends that a search can be passed on to."""
-    found = Source.objects.filter(enabled=True, kind__in=list(MAKERS)).order_by("pk")
+    found = pulled_sources().order_by("pk")
     return list(found.filter(name=name) if name else found)
+
+
+def _backs_off(source: Source) -> bool:
+    """Whether it failed or asked for a pause just now."""
+    return source.next_try_at is not None and source.next_try_at > timezone.now()
 
 
 def begins_before_stored(query: TraceQuery) -> bool:
@@ -62,7 +67,7 @@ def begins_before_stored(query: TraceQuery) -> bool:
 
 
 def ask_backends(query: TraceQuery) -> list[Answer]:
-    """Ask each backend; faults are told in the answers.
+    """Ask each backend and store nothing; faults are told in the answers.
 
     At most ``MOST`` traces of each, in its own order; then all conditions are
     checked on the spans as for stored traces, and stored ones are left out.
@@ -86,8 +91,8 @@ def ask_backends(query: TraceQuery) -> list[Answer]:
         for source in asked_sources(query.source):
             answer = Answer(source, start_us, end_us)
             answers.append(answer)
-            if source.next_try_at is not None and source.next_try_at > timezone.now():
-                answer.problem = source.last_error  # asked just now; it backs off
+            if _backs_off(source):
+                answer.problem = source.last_error
                 continue
             try:
                 client = pull.client_of(source)
@@ -133,3 +138,30 @@ def _fill(answer: Answer, found: Found, query: TraceQuery) -> None:
                 continue
         answer.traces.append(fixed)
         answer.summaries.append(summarise(fixed, analyse(fixed)))
+
+
+def fetch_trace(trace_id: str) -> tuple[bool, list[str]]:
+    """Ask each enabled backend for a trace and store it.
+
+    Returns whether one had it, and the sentences of those that failed.
+    """
+    problems = []
+    for source in asked_sources():
+        if _backs_off(source):
+            problems.append(source.last_error)
+            continue
+        try:
+            trace = pull.client_of(source).get_trace(trace_id)
+        except TraceNotFound:
+            continue
+        except Throttled as problem:
+            note_throttled(source, problem)
+            problems.append(str(problem))
+            continue
+        except SourceError as problem:
+            log.warning("%s could not be asked for a trace: %s", source.name, problem)
+            problems.append(str(problem))
+            continue
+        ingest(source, [trace], replace=True, timed=False)
+        return True, problems
+    return False, problems
