@@ -13,6 +13,7 @@ from django.utils import timezone
 from dashboard.actions import pull
 from dashboard.actions.asking import OLD, Asker, Job, Report
 from dashboard.actions.choice import chosen_services, kept_share
+from dashboard.actions.locks import free_at
 from dashboard.actions.sources import note_throttled
 from dashboard.actions.windows import Stretch, Window, even_windows, joined, without
 from dashboard.live.events import SOURCES, publish
@@ -77,14 +78,15 @@ def resume(fill: BackFill) -> None:
 def due() -> list[int]:
     """Ids of those that should go on now: one a source, the oldest."""
     now = timezone.now()
-    free = Q(busy_until=None) | Q(busy_until__lt=now) | Q(busy_until__gt=now + 2 * BUSY)
     may = Q(next_try_at=None) | Q(next_try_at__lte=now)
     source_may = Q(source__next_try_at=None) | Q(source__next_try_at__lte=now)
     first: dict[int, int] = {}
     going = BackFill.objects.filter(state__in=GOING, source__enabled=True)
     for pk, source_id in going.order_by("pk").values_list("pk", "source_id"):
         first.setdefault(source_id, pk)
-    found = BackFill.objects.filter(free, may, source_may, pk__in=first.values())
+    found = BackFill.objects.filter(
+        free_at(now, BUSY), may, source_may, pk__in=first.values()
+    )
     return list(found.values_list("pk", flat=True))
 
 
@@ -92,8 +94,7 @@ def run(fill_id: int, slice_s: float = SLICE_S) -> None:
     """One slice of a back-fill; does nothing when another worker has it."""
     now = timezone.now()
     until = now + BUSY
-    free = Q(busy_until=None) | Q(busy_until__lt=now) | Q(busy_until__gt=now + 2 * BUSY)
-    mine = BackFill.objects.filter(free, pk=fill_id, state__in=GOING)
+    mine = BackFill.objects.filter(free_at(now, BUSY), pk=fill_id, state__in=GOING)
     if not mine.update(busy_until=until, state=BackFill.State.RUNNING):
         return
     fill = BackFill.objects.select_related("source").get(pk=fill_id)

@@ -34,9 +34,12 @@ class ClaimLost(Exception):
     """Somebody else pulls the source now: this worker stood still for too long."""
 
 
-def free_at(now: datetime) -> Q:
-    """Sources that nobody has claimed; a claim too far ahead is of a wrong clock."""
-    return Q(busy_until=None) | Q(busy_until__lt=now) | Q(busy_until__gt=now + BUSY * 2)
+def free_at(now: datetime, busy: timedelta = BUSY) -> Q:
+    """What nobody has claimed: sources, and whatever else has ``busy_until``.
+
+    A claim much further ahead than ``busy``, its length, is of a wrong clock.
+    """
+    return Q(busy_until=None) | Q(busy_until__lt=now) | Q(busy_until__gt=now + 2 * busy)
 
 
 class Claim:
