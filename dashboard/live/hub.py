@@ -18,14 +18,8 @@ from dashboard.live.topics import KINDS, Member, Topic
 
 log = logging.getLogger(__name__)
 PULSE_S = 0.5
-PACES_S = {
-    "search": 0.1,
-    "trace": 0.1,
-    "graph": 1.0,
-    "sources": 2.0,
-    "shared-graph": 1.0,
-}
-LANES = {
+PACES_S = {"rows": 0.1, "graphs": 1.0, "sources": 2.0}  # by lane
+LANES = {  # by kind of page
     "search": "rows",
     "trace": "rows",
     "graph": "graphs",
@@ -42,10 +36,7 @@ class Hub:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.places = Places()
-        self.lanes = {
-            lane: Lane(lane, PACES_S[kind])
-            for kind, lane in reversed(list(LANES.items()))
-        }
+        self.lanes = {name: Lane(name, pace_s) for name, pace_s in PACES_S.items()}
         self.members: set[Any] = set()
         self.ready = asyncio.Event()  # the hub hears, or can not
         self.heard: dict[str, int] = {}  # the last number of each sender
