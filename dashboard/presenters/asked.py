@@ -14,22 +14,13 @@ from dashboard.actions.on_demand import begins_before_stored as begins_before
 from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.results import result_row
+from dashboard.reads.candidates import ORDERS
 from dashboard.reads.match import whole_holds
 from dashboard.traces.ids import trace_key
 from dashboard.traces.query import TraceQuery
 from dashboard.traces.span_match import frames_of, line_holds
 from dashboard.traces.summary import Summary
 from dashboard.traces.trace import Trace
-
-ORDERS = {
-    "newest": ("start_us", True),
-    "oldest": ("start_us", False),
-    "longest": ("duration_us", True),
-    "shortest": ("duration_us", False),
-    "most-spans": ("span_count", True),
-    "fewest-spans": ("span_count", False),
-    "most-errors": ("error_count", True),
-}
 
 
 def offer(query: TraceQuery) -> dict[str, Any]:
@@ -60,8 +51,8 @@ def _part(answer: Answer, query: TraceQuery) -> dict[str, Any]:
         and not (query.error is False and record.error_count)
         and _matches(trace, query)
     ]
-    name, downwards = ORDERS[query.sort]
-    rows.sort(key=lambda row: row[name], reverse=downwards)
+    name, direction = ORDERS[query.sort]
+    rows.sort(key=lambda row: row[name], reverse=direction == "DESC")
     longest = max((row["duration_us"] for row in rows), default=1)
     for row in rows:
         row["width"] = round(max(row["duration_us"] / max(longest, 1), 0.01) * 100, 1)

@@ -16,6 +16,7 @@ from dashboard.models import TraceRecord
 from dashboard.presenters import text
 from dashboard.presenters.results import found_text, result_row
 from dashboard.presenters.wire import to_json
+from dashboard.reads.candidates import ORDERS
 from dashboard.reads.live import ChangedTraces
 from dashboard.reads.traces import (
     Bound,
@@ -29,15 +30,6 @@ from dashboard.traces.query import TraceQuery
 RECOUNT_S = 5.0
 MAX_COUNTED = 10_000  # traces that are remembered as counted
 COUNTING_SHARE = 10  # of all time at most a tenth goes into counting again
-RANKS = {
-    "newest": ("start_us", -1),
-    "oldest": ("start_us", 1),
-    "longest": ("duration_us", -1),
-    "shortest": ("duration_us", 1),
-    "most-spans": ("span_count", -1),
-    "fewest-spans": ("span_count", 1),
-    "most-errors": ("error_count", -1),
-}
 _next_count_at = 0.0
 
 
@@ -51,7 +43,8 @@ class LiveSearch:
     def __init__(self, parameters: Mapping[str, list[str]]):
         query, _problems, _unknown = TraceQuery.read(parameters)
         self.query = replace(query, after=None)
-        self.column, self.direction = RANKS[self.query.sort]
+        self.column, direction = ORDERS[self.query.sort]
+        self.sign = -1 if direction == "DESC" else 1
         self.shown: dict[str, tuple[int, int]] = {}  # rank and start of each row
         self.counted: set[str] = set()
         self.counted_at = 0.0  # seconds since the epoch
@@ -97,7 +90,7 @@ class LiveSearch:
         }
 
     def _rank(self, record: TraceRecord) -> tuple[int, int]:
-        return getattr(record, self.column) * self.direction, record.start_us
+        return getattr(record, self.column) * self.sign, record.start_us
 
     def _beyond(self, before: Iterable[str]) -> list[str]:
         """Forget rows past the last one or out of the window; those to take away."""
