@@ -96,3 +96,16 @@ def forwarded_for(headers: Mapping[str, str]) -> list[str]:
     """The addresses that proxies say to have forwarded for, the first first."""
     text = headers.get("x-forwarded-for", "") or ""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def visitor(peer: str, headers: Mapping[str, str], proxies: Iterable[Network]) -> str:
+    """The address of who asks: of trusted proxies' claims the last that is none's.
+
+    Further to the left stands what the visitor wrote.
+    """
+    found, trusted = peer, tuple(proxies)
+    for address in reversed(forwarded_for(headers)):
+        if not is_within(found, trusted):
+            break
+        found = address
+    return found

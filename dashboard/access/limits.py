@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from django.conf import settings
 from django.http import HttpRequest
 from django_ratelimit.core import get_usage
+
+from dashboard.access.addresses import visitor
 
 log = logging.getLogger(__name__)
 
@@ -37,4 +40,6 @@ def is_too_often(
 
 
 def _address(group: str, request: HttpRequest) -> str:
-    return request.META.get("REMOTE_ADDR") or "unknown"
+    peer = request.META.get("REMOTE_ADDR") or ""
+    proxies = settings.SPANBOARD_TRUSTED_PROXIES
+    return visitor(peer, request.headers, proxies) or "unknown"

@@ -9,7 +9,9 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from channels.auth import get_user
 from channels.sessions import SessionMiddlewareStack
+from django.conf import settings
 
+from dashboard.access.addresses import visitor
 from dashboard.access.asking import Asked, at_once, look_up
 from dashboard.access.models import User
 from dashboard.access.person import Right
@@ -26,6 +28,12 @@ def asked_by(scope: dict[str, Any]) -> Asked:
         headers[name.decode("latin-1").lower()] = value.decode("latin-1")
     peer = (scope.get("client") or ("", 0))[0]
     return Asked(peer or "", headers.get("host", ""), headers)
+
+
+def visitor_of(scope: dict[str, Any]) -> str:
+    """The address that a connection counts for."""
+    asked = asked_by(scope)
+    return visitor(asked.peer, asked.headers, settings.SPANBOARD_TRUSTED_PROXIES)
 
 
 class Access:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from dashboard.access.limits import is_too_often
 from dashboard.access.person import Person, Right
+from dashboard.access.sockets import visitor_of
 from dashboard.actions.shares import find_share, may_open
 from dashboard.share_models import ShareLink
 from dashboard.traces.ids import trace_key
@@ -40,9 +41,7 @@ async def subject_of(scope: dict[str, Any], route: dict[str, str]) -> str | None
     """
     if "token" in route:
         look_up = database_sync_to_async(_snapshot_of, thread_sensitive=False)
-        number = await look_up(
-            scope.get("person"), route["token"], (scope.get("client") or [""])[0]
-        )
+        number = await look_up(scope.get("person"), route["token"], visitor_of(scope))
         return None if number is None else f"share {number}"
     if "trace_id" not in route:
         return "graph" if await may_see(scope, "graph", "") else None

@@ -15,6 +15,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import translation
 
+from dashboard.access.sockets import visitor_of
 from dashboard.live import access, watching
 from dashboard.live.hub import Hub
 from dashboard.live.topics import ALIVE, SOURCES_CHANGED, Parameters, Topic
@@ -83,7 +84,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             return
         name, parameters = found
         self.hub = Hub.here()
-        address = (self.scope.get("client") or [""])[0] or ""
+        address = visitor_of(self.scope)
         if not self.hub.places.take(address):
             await self.close(code=access.TOO_MANY)
             return

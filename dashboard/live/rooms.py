@@ -13,6 +13,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
 
+from dashboard.access.sockets import visitor_of
 from dashboard.actions.threads import thread_group
 from dashboard.live import access, following
 from dashboard.live.hub import Hub
@@ -57,7 +58,7 @@ class RoomConsumer(AsyncWebsocketConsumer):
             await self.close(code=REFUSED)
             return
         self.subject = subject
-        address = (self.scope.get("client") or [""])[0] or ""
+        address = visitor_of(self.scope)
         if not Hub.here().places.take(address):
             await self.close(code=TOO_MANY)
             return

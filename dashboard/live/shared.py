@@ -11,6 +11,7 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from dashboard.access.person import NOBODY, Person
+from dashboard.access.sockets import visitor_of
 from dashboard.actions.graph_shares import content_of
 from dashboard.actions.shares import alive, may_open
 from dashboard.live import access
@@ -68,9 +69,8 @@ class SharedGraphConsumer(LiveConsumer):
         """The share's own query, whatever the page asks for."""
         self.person: Person = self.scope.get("person") or NOBODY
         token = self.scope["url_route"]["kwargs"]["token"]
-        address = (self.scope.get("client") or [""])[0] or ""
         look_up = database_sync_to_async(graph_of, thread_sensitive=False)
-        found = await look_up(token, self.person, address)
+        found = await look_up(token, self.person, visitor_of(self.scope))
         if found is None:
             return None
         self.link, number, query = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import re
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.test import AsyncClient, Client
 
 from dashboard import urls
 from dashboard.access import asking, sockets
-from dashboard.access.addresses import read_networks
+from dashboard.access.addresses import read_networks, visitor
 from dashboard.access.models import AccessToken, User
 from dashboard.access.person import Right
 from dashboard.access.rights import RIGHT_OF
@@ -119,6 +120,40 @@ def test_guessing_passwords_ends_soon_from_anywhere() -> None:
     assert statuses == [403] * 10 + [429] * 2
     form = {"username": "ada", "password": PASSWORD}
     assert Client(**AWAY).post("/sign-in", form).status_code == 429
+
+
+def test_one_visitor_of_a_trusted_proxy_locks_out_nobody_else(settings: Any) -> None:
+    settings.SPANBOARD_TRUSTED_PROXIES = read_networks(["10.9.8.7"])
+    settings.SPANBOARD_LINK_RATE = "3/m"
+
+    def tried(came_for: str) -> int:
+        # What stands before the proxy's word is the visitor's own, and of no use.
+        claim = f"198.51.100.{next(numbers)}, {came_for}"
+        headers = {"X-Forwarded-For": claim}
+        return Client(**AWAY).get("/s/guess", headers=headers).status_code
+
+    numbers = itertools.count()
+    statuses = [tried("203.0.113.9") for _ in range(6)]
+    assert statuses[0] == 404
+    assert statuses[-1] == 429
+    assert tried("203.0.113.10") == 404
+
+
+@pytest.mark.parametrize(
+    ("peer", "came_for", "found"),
+    [
+        ("10.9.8.7", "", "10.9.8.7"),
+        ("10.9.8.7", "1.2.3.4", "1.2.3.4"),
+        ("10.9.8.7", "9.9.9.9, 1.2.3.4, 10.9.8.7", "1.2.3.4"),
+        ("10.9.8.8", "1.2.3.4", "10.9.8.8"),
+        ("", "1.2.3.4", ""),
+    ],
+)
+def test_a_visitor_is_who_no_trusted_proxy_is(
+    peer: str, came_for: str, found: str
+) -> None:
+    headers = {"x-forwarded-for": came_for}
+    assert visitor(peer, headers, read_networks(["10.9.8.7"])) == found
 
 
 @pytest.mark.parametrize(
