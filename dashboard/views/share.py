@@ -42,6 +42,7 @@ from dashboard.views.errors import problem_page
 from dashboard.views.trace import binary, find_answer, page_context
 
 MAX_FIELDS = 200
+SEEN_RATE = "30/m"  # looks at one link that one address can make count
 FRAME_PARAMETERS = {"uiEmbed", "uiTheme", "follow"}  # how a page is shown, not what
 
 
@@ -292,5 +293,8 @@ def seen(request: HttpRequest, token: str) -> HttpResponse:
     No form of ours is needed: who has the token may open it anyway.
     """
     link = link_or_404(request, token, Snapshot.Kind.values)
+    # Each look is a row of the log, and anyone may send them.
+    if is_too_often(request, f"seen-{link.pk}", SEEN_RATE):
+        return private(HttpResponse(status=429))
     note_opened(link, person_of(request))
     return private(HttpResponse(status=204))

@@ -18,6 +18,7 @@ from dashboard.actions.sources import upload_source
 from dashboard.models import TraceRecord
 from dashboard.presenters.absolute import absolute
 from dashboard.share_models import SavedLink, ShareEvent, ShareLink, Snapshot
+from dashboard.views import share
 from tests.factories import make_trace
 
 pytestmark = pytest.mark.django_db
@@ -154,6 +155,20 @@ def test_looking_by_get_changes_nothing_and_the_page_tells_once(
     link.refresh_from_db()
     assert link.opened_count == 1
     assert client.post("/s/unknown/seen").status_code == 404
+
+
+def test_nobody_fills_the_log_by_looking(
+    client: Client, stored: TraceRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(share, "SEEN_RATE", "2/m")
+    link, token = shares.create_snapshot_share(stored, days=1)
+    _, other = shares.create_snapshot_share(stored, days=1)
+    statuses = [client.post(f"/s/{token}/seen").status_code for _ in range(5)]
+    assert (statuses[0], statuses[-1]) == (204, 429)
+    link.refresh_from_db()
+    assert link.opened_count == statuses.count(204)
+    assert ShareEvent.objects.filter(what="opened").count() == link.opened_count
+    assert client.post(f"/s/{other}/seen").status_code == 204
 
 
 def test_the_log_tells_who_did_what_and_no_value_of_the_trace(
