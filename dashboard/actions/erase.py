@@ -10,22 +10,26 @@ holds the trace's id and number of spans only, so that a pull brings it not back
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from dashboard.access.person import LOCAL
 from dashboard.actions.ingest import write_delta
 from dashboard.actions.locks import hold_traces
 from dashboard.actions.rollups import fold_rollups
+from dashboard.actions.shares import delete_shares_of_trace
 from dashboard.graph.contribution import Contribution
 from dashboard.live.events import TRACES, publish
 from dashboard.models import (
     Diagnosis,
     DoctorState,
     Note,
-    Snapshot,
+    SavedLink,
     Tombstone,
     TraceRecord,
     TraceTerm,
@@ -37,6 +41,7 @@ from dashboard.traces.terms import term
 from dashboard.traces.trace import Trace
 
 AT_ONCE = 500
+HEX_WORD = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{1,32}(?![0-9A-Za-z])")
 
 
 @dataclass(slots=True)
@@ -89,8 +94,9 @@ def erase_trace(trace_id: str, *, shares: bool = False, clear: bool = True) -> E
             ]
         )
         Note.objects.filter(trace_key=key).delete()
+        _forget_links(key)
         if shares:
-            result.snapshots = _erase_snapshots(key)
+            result.snapshots = delete_shares_of_trace(key, LOCAL)
     result.copies, result.stones = len(records), len(stones)
     fold_rollups()
     if clear:
@@ -166,14 +172,15 @@ def _forget_findings(sources: set[int], trace_id: str, key: str) -> None:
     DoctorState.objects.filter(source_id__in=sources).update(well=[], silent=[])
 
 
-def _erase_snapshots(key: str) -> int:
-    pks = [
+def _forget_links(key: str) -> None:
+    """Delete short links to a trace's pages: their titles and states tell of it."""
+    likely = SavedLink.objects.filter(path__icontains=key).values_list("pk", "path")
+    found = [
         pk
-        for pk, trace_id in Snapshot.objects.values_list("pk", "trace_id")
-        if trace_key(trace_id) == key
+        for pk, path in likely
+        if any(trace_key(word) == key for word in HEX_WORD.findall(unquote(path)))
     ]
-    Snapshot.objects.filter(pk__in=pks).delete()
-    return len(pks)
+    SavedLink.objects.filter(pk__in=found).delete()
 
 
 def clear_files() -> bool:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from dashboard.access.person import LOCAL
 from dashboard.actions.erase import erase_trace
 from dashboard.actions.ingest import ingest
+from dashboard.actions.links import save_link
 from dashboard.actions.retention import _bury
 from dashboard.actions.rollups import fold_rollups
 from dashboard.actions.shares import create_snapshot_share
@@ -17,6 +19,8 @@ from dashboard.graph.contribution import Contribution
 from dashboard.models import (
     RollupBlock,
     RollupDelta,
+    SavedLink,
+    ShareEvent,
     ShareLink,
     Snapshot,
     Tombstone,
@@ -119,6 +123,25 @@ def test_snapshots_go_only_when_asked_to() -> None:
     assert erase_trace(TRACE_ID.upper(), shares=True, clear=False).snapshots == 1
     assert not Snapshot.objects.exists()
     assert not ShareLink.objects.exists()
+    what = ShareEvent.objects.order_by("pk").values_list("what", flat=True)
+    assert list(what) == ["created", "deleted"]
+
+
+def test_short_links_to_the_trace_go_with_their_titles() -> None:
+    ingest(receiver_source(), [trace(TRACE_ID, SECRET)], replace=False)
+    for path in (
+        f"/trace/{TRACE_ID}?uiFind=ann",
+        f"/trace/{TRACE_ID.lstrip('0').upper()}",
+        f"/trace/{OTHER}...{TRACE_ID}",
+        f"/stitched/{OTHER}%2B{TRACE_ID}",
+        f"/graph?level=service&overlay={TRACE_ID}",
+    ):
+        save_link(path, SECRET, LOCAL)
+    kept = {f"/trace/{OTHER}", f"/graph?q=9{TRACE_ID}", "/search"}
+    for path in kept:
+        save_link(path, "", LOCAL)
+    erase_trace(TRACE_ID, clear=False)
+    assert set(SavedLink.objects.values_list("path", flat=True)) == kept
 
 
 def test_what_was_never_there_is_erased_without_a_trace() -> None:
