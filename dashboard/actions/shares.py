@@ -201,11 +201,15 @@ def find_share(token: str) -> ShareLink | None:
     return found.filter(token_hash__in=hashes_of(token)).first()
 
 
+def is_for_anyone(link: ShareLink) -> bool:
+    """Whether a link opens for everybody who has it."""
+    is_meant = link.audience == ShareLink.Audience.ANYONE
+    return bool(is_meant and settings.SPANBOARD_SHARE_ANYONE)
+
+
 def may_open(link: ShareLink, person: Person) -> bool:
     """Whether somebody belongs to a link's audience."""
-    if link.audience == ShareLink.Audience.ANYONE:
-        return settings.SPANBOARD_SHARE_ANYONE or person.kind in ("local", "user")
-    return person.kind in ("local", "user")
+    return is_for_anyone(link) or person.kind in ("local", "user")
 
 
 def note_opened(link: ShareLink, person: Person) -> None:

@@ -6,9 +6,9 @@ for signed-in people and one that opens nothing tell the same: that it is a link
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 
+from dashboard.actions.shares import is_for_anyone
 from dashboard.presenters import text
 from dashboard.share_models import ShareLink, Snapshot
 
@@ -27,8 +27,7 @@ def plain_preview(picture: str) -> dict[str, str]:
 
 def link_preview(link: ShareLink, plain: str, picture: str) -> dict[str, str]:
     """Of a living link; ``picture`` is the address of what it opens, as PNG."""
-    is_open = link.audience == ShareLink.Audience.ANYONE
-    if not (is_open and settings.SPANBOARD_SHARE_ANYONE):
+    if not is_for_anyone(link):
         return plain_preview(plain)
     snapshot = link.snapshot
     title = snapshot.title[:MAX_TITLE] or _("Shared with Spanboard")

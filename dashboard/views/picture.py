@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
+from dashboard.actions.shares import is_for_anyone
 from dashboard.presenters import shares as presenter
 from dashboard.presenters.graph_picture import graph_picture
 from dashboard.presenters.png import png_of
@@ -77,7 +78,7 @@ def share_picture(request: HttpRequest, token: str, kind: str) -> HttpResponse:
     answer = private(HttpResponse(content, mime))
     answer["Content-Disposition"] = f'inline; filename="picture.{kind}"'
     answer["Content-Security-Policy"] = POLICY
-    if link.audience == ShareLink.Audience.ANYONE:
+    if is_for_anyone(link):
         answer["Cross-Origin-Resource-Policy"] = "cross-origin"
     return answer
 

@@ -20,6 +20,7 @@ from dashboard.access.limits import is_too_often
 from dashboard.actions.shares import (
     create_snapshot_share,
     find_share,
+    is_for_anyone,
     may_open,
     note_opened,
     preview_share,
@@ -69,8 +70,7 @@ def framed(response: HttpResponse, link: ShareLink) -> HttpResponse:
 
 def may_be_framed(link: ShareLink) -> bool:
     """Whether pages of other sites may show it."""
-    anyone = link.audience == ShareLink.Audience.ANYONE
-    return anyone and bool(settings.SPANBOARD_EMBED_ORIGINS)
+    return is_for_anyone(link) and bool(settings.SPANBOARD_EMBED_ORIGINS)
 
 
 @require_POST

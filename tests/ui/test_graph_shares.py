@@ -324,6 +324,15 @@ def test_only_named_origins_may_frame_links_for_anyone(
         assert other["X-Frame-Options"] == "SAMEORIGIN"
     assert share(client)["framed"] is True
     assert share(client, audience="signed-in")["framed"] is False
+    picture = f"/s/{plain}/picture.svg"
+    assert client.get(picture)["Cross-Origin-Resource-Policy"] == "cross-origin"
+    # Links for anyone are switched off: who is local may open it, in no frame.
+    settings.SPANBOARD_SHARE_ANYONE = False
+    other = client.get(f"/s/{plain}?uiEmbed=v0", follow=True)
+    assert other.status_code == 200
+    assert "wiki.example" not in other["Content-Security-Policy"]
+    assert other["X-Frame-Options"] == "SAMEORIGIN"
+    assert client.get(picture)["Cross-Origin-Resource-Policy"] == "same-origin"
 
 
 def test_a_framed_page_keeps_the_state_it_was_shared_with(
