@@ -16,7 +16,7 @@ from dashboard.actions.sources import receiver_source, upload_source
 from dashboard.doctor_models import Diagnosis, DoctorState
 from dashboard.models import Source, TraceRecord
 from dashboard.traces.trace import Trace
-from tests.core.test_doctor import Shop
+from tests.peers.shop import Shop
 
 pytestmark = pytest.mark.django_db
 
