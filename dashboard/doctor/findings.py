@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 CERTAIN, PROBABLE, SUSPECT = "certain", "probable", "suspect"
 CONTEXT_LOST = "context-lost"
@@ -27,6 +30,7 @@ RULES = (
     CANNOT_JUDGE,
 )
 MAX_EXAMPLES = 10
+MAX_PAIRS = 100  # by these a trace's own page knows of a finding
 
 
 @dataclass(slots=True)
@@ -58,3 +62,8 @@ class Finding:
     def key(self) -> tuple[str, str, str]:
         """What stays the same while a fault goes on."""
         return self.rule, self.service, self.version
+
+
+def newest(found: Iterable[T], most: int = MAX_EXAMPLES) -> list[T]:
+    """The last of what is in order of time, each once: these are stored longest."""
+    return list(dict.fromkeys(found))[-most:]

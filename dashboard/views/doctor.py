@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.actions.doctor import dismiss
+from dashboard.doctor.findings import MAX_EXAMPLES
 from dashboard.doctor_models import Diagnosis
 from dashboard.gate import person_of
 from dashboard.presenters import doctor as presenter
@@ -78,7 +79,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _halves(pairs: list[list[str]]) -> dict[str, Any] | None:
     """The latest pair of which both traces are still stored, drawn."""
-    for pair in reversed(pairs):
+    for pair in reversed(pairs[-MAX_EXAMPLES:]):
         records = [find_record(trace_id) for trace_id in pair]
         if all(record is not None for record in records):
             traces = [load(record).trace for record in records if record is not None]

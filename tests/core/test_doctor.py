@@ -94,6 +94,17 @@ def test_a_forwarded_request_id_makes_it_certain_from_the_first_call_on() -> Non
     assert found.targets == ["back"]
 
 
+def test_the_newest_traces_are_the_examples() -> None:
+    shop = Shop()
+    for number in range(120):
+        shop.broken(number * 1_000, f"g{number}", f"g{number}")
+    (found,) = found_in(shop.traces[::-1])
+    ids = [trace.trace_id for trace in shop.traces]
+    assert found.traces == ids[-10:]
+    assert found.pairs == list(zip(ids[-200::2], ids[-199::2], strict=True))
+    assert found.count == 120
+
+
 def test_an_id_that_comes_back_later_joins_nothing() -> None:
     shop = Shop()
     shop.request(0)

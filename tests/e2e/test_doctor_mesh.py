@@ -156,7 +156,7 @@ def test_the_whole_way_from_envoy_through_jaeger_to_a_certain_finding(
     answer = settled()
     assert [f["certainty"] for f in answer["findings"]] == [CERTAIN]
     assert ["productpage.default", "v1"] in answer["well"]
-    (pair, *_) = answer["findings"][0]["pairs"]
+    (*_, pair) = answer["findings"][0]["pairs"]
     page = httpx.get(f"{board.url}/doctor?finding={answer['findings'][0]['id']}")
     assert page.status_code == 200
     assert "+".join(pair)[:32] in page.text

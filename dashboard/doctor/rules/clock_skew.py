@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from statistics import median
 
-from dashboard.doctor.findings import CLOCK_SKEW, MAX_EXAMPLES, PROBABLE, Finding
+from dashboard.doctor.findings import (
+    CLOCK_SKEW,
+    MAX_EXAMPLES,
+    PROBABLE,
+    Finding,
+    newest,
+)
 from dashboard.doctor.hops import IN
 from dashboard.doctor.workloads import SLACK_NS, Mesh
 
@@ -35,7 +41,7 @@ def find(mesh: Mesh) -> list[Finding]:
                 "ahead" if offset_ns > 0 else "behind",
                 count=len(moved),
                 total=len(held),
-                traces=list(dict.fromkeys(h.trace_id for h in moved))[:MAX_EXAMPLES],
+                traces=newest(h.trace_id for h in moved),
                 pods=sorted({h.pod for h in moved})[:MAX_EXAMPLES],
                 first_ns=min(h.start_ns for h in moved),
                 last_ns=max(h.end_ns for h in moved),

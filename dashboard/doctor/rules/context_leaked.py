@@ -15,8 +15,10 @@ from dashboard.doctor.findings import (
     CERTAIN,
     CONTEXT_LEAKED,
     MAX_EXAMPLES,
+    MAX_PAIRS,
     PROBABLE,
     Finding,
+    newest,
 )
 from dashboard.doctor.hops import IN
 from dashboard.doctor.workloads import SLACK_NS, Mesh, Workload, linked_children, tail
@@ -116,8 +118,8 @@ def _finding(
         certainty,
         count=len(pairs),
         total=len(load.sent),
-        traces=list(dict.fromkeys(t for pair in joined for t in pair))[:MAX_EXAMPLES],
-        pairs=list(dict.fromkeys(joined))[:MAX_EXAMPLES],
+        traces=newest(t for pair in joined for t in pair),
+        pairs=newest(joined, MAX_PAIRS),
         pods=sorted({c.pod for c in calls})[:MAX_EXAMPLES],
         targets=sorted({c.target for c in calls if c.target})[:MAX_EXAMPLES],
         first_ns=min(c.start_ns for c in calls),

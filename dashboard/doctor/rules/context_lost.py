@@ -25,9 +25,11 @@ from dashboard.doctor.findings import (
     CERTAIN,
     CONTEXT_LOST,
     MAX_EXAMPLES,
+    MAX_PAIRS,
     PROBABLE,
     SUSPECT,
     Finding,
+    newest,
 )
 from dashboard.doctor.hops import IN, OUT, Hop
 from dashboard.doctor.workloads import Mesh, Workload, linked_children, tail
@@ -229,8 +231,8 @@ def _finding(
         variant,
         count=len(pairs),
         total=len(load.sent),
-        traces=list(dict.fromkeys(t for pair in joined for t in pair))[:MAX_EXAMPLES],
-        pairs=list(dict.fromkeys(joined))[:MAX_EXAMPLES],
+        traces=newest(t for pair in joined for t in pair),
+        pairs=newest(joined, MAX_PAIRS),
         pods=sorted({call.pod for call in calls})[:MAX_EXAMPLES],
         targets=targets[:MAX_EXAMPLES],
         first_ns=min(call.start_ns for call in calls),

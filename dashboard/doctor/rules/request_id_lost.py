@@ -10,6 +10,7 @@ from dashboard.doctor.findings import (
     MAX_EXAMPLES,
     REQUEST_ID_LOST,
     Finding,
+    newest,
 )
 from dashboard.doctor.hops import IN
 from dashboard.doctor.workloads import Mesh
@@ -40,9 +41,7 @@ def find(mesh: Mesh) -> list[Finding]:
                     CERTAIN,
                     count=len(changed),
                     total=linked,
-                    traces=list(dict.fromkeys(c.trace_id for c in changed))[
-                        :MAX_EXAMPLES
-                    ],
+                    traces=newest(c.trace_id for c in changed),
                     pods=sorted({c.pod for c in changed})[:MAX_EXAMPLES],
                     targets=sorted({c.target for c in changed if c.target})[
                         :MAX_EXAMPLES

@@ -16,6 +16,7 @@ from dashboard.doctor.findings import (
     SAMPLING_LOST,
     SUSPECT,
     Finding,
+    newest,
 )
 from dashboard.doctor.hops import IN, Hop
 from dashboard.doctor.workloads import Mesh, Workload
@@ -54,7 +55,7 @@ def _ended_here(mesh: Mesh, load: Workload) -> bool:
 
 def _lost(mesh: Mesh, missing: list[Hop]) -> list[Finding]:
     by_service: dict[tuple[str, str], list[Hop]] = {}
-    for hop in missing:
+    for hop in sorted(missing, key=lambda hop: hop.start_ns):
         by_service.setdefault(hop.who, []).append(hop)
     return [
         _finding(LOST_SPANS, Workload(*who), held, SUSPECT)
@@ -71,7 +72,7 @@ def _finding(rule: str, load: Workload, held: list[Hop], certainty: str) -> Find
         certainty,
         count=len(held),
         total=len(load.sent) or len(held),
-        traces=list(dict.fromkeys(h.trace_id for h in held))[:MAX_EXAMPLES],
+        traces=newest(h.trace_id for h in held),
         pods=sorted({h.pod for h in held})[:MAX_EXAMPLES],
         targets=sorted({h.target for h in held if h.target})[:MAX_EXAMPLES],
         first_ns=min(h.start_ns for h in held),
