@@ -1,8 +1,8 @@
 """Judges stored traces: the last minutes again and again, older ones once.
 
-Only traces that no longer grow are judged, but for what is certain at once. A window holds at most ``MOST_TRACES``
-of the newest; their hops are kept in this process, so that a run reads new traces
-only. Older traces are judged in slices from the newest to the oldest, once.
+Only traces that no longer grow are judged, but for what is certain at once. A window
+holds at most ``MOST_TRACES`` of the newest; their hops are kept in this process, so
+that a run reads new traces only. Older traces are judged in slices from the newest to the oldest, once.
 """
 
 from __future__ import annotations
@@ -117,17 +117,19 @@ def check_source(source: Source) -> int:
     since_us = time.time_ns() // 1_000 - settings.SPANBOARD_DOCTOR_MINUTES * 60_000_000
     if source.kind == Source.Kind.UPLOAD:
         since_us = 0  # files are of any time
+    if state.walked_to_us is None and records.exists():
+        state.walked_to_us = since_us  # also where nothing came of late
     recent = records.filter(start_us__gte=since_us).order_by("-start_us", "-pk")
     wanted = list(recent.values_list("pk", "version")[:MOST_TRACES])
     changed = 0
     if wanted and _judged.get(source.pk) != hash(tuple(wanted)):
-        changed = _check_window(source, state, wanted, since_us)
+        changed = _check_window(source, state, wanted)
         _judged[source.pk] = hash(tuple(wanted))
     return changed + _walk_back(source, state)
 
 
 def _check_window(
-    source: Source, state: DoctorState, wanted: list[tuple[int, int]], since_us: int
+    source: Source, state: DoctorState, wanted: list[tuple[int, int]]
 ) -> int:
     hops = _hops(source.pk, wanted)
     verdict = judge_hops(hops, len(wanted))
@@ -141,8 +143,6 @@ def _check_window(
             for f in verdict.findings
             if f.rule == CANNOT_JUDGE
         ]
-        if state.walked_to_us is None:
-            state.walked_to_us = since_us
         state.save()
     return changed
 

@@ -149,6 +149,17 @@ def test_what_was_stored_before_is_judged_once_and_files_of_any_time() -> None:
     assert doctor.check_sources() == 0
 
 
+def test_old_traces_are_judged_where_nothing_came_of_late() -> None:
+    assert doctor.check_sources() == 0
+    source = receiver_source()
+    assert doctor.check_sources() == 0
+    store(source, moved(broken(), 3 * 3600, "a"))
+    assert doctor.check_sources() == 1
+    assert Diagnosis.objects.get().cleared_at is not None
+    assert DoctorState.objects.get(source=source).walked_to_us == 0
+    assert doctor.check_sources() == 0
+
+
 def test_who_is_well_and_who_says_nothing_is_kept() -> None:
     source = receiver_source()
     store(source, moved(whole(4), 60, "a"))
