@@ -51,10 +51,6 @@ class Served:
             if self.hops[number].end_ns + OWN_SLACK_NS >= end_ns
         ]
 
-    def running_at(self, at_ns: int) -> list[int]:
-        """Requests that run at a moment."""
-        return self.open_at(at_ns, at_ns)
-
     def busy_share(self, first_ns: int, last_ns: int) -> float:
         """Share of a stretch of time in which at least one request runs."""
         if last_ns <= first_ns:
@@ -76,7 +72,6 @@ class Mesh:
     hops: list[Hop]
     workloads: list[Workload]
     served: dict[str, Served]  # by pod
-    sent: dict[str, list[int]]  # by pod
     names: set[str]  # services that served something
 
 
@@ -84,7 +79,6 @@ def mesh_of(hops: list[Hop]) -> Mesh:
     """Sort hops by workload and pod; gateways are no workloads."""
     loads: dict[tuple[str, str], Workload] = {}
     by_pod: dict[str, list[int]] = defaultdict(list)
-    sent: dict[str, list[int]] = defaultdict(list)
     names = set()
     for number in sorted(range(len(hops)), key=lambda n: (hops[n].start_ns, n)):
         hop = hops[number]
@@ -98,12 +92,10 @@ def mesh_of(hops: list[Hop]) -> Mesh:
             by_pod[hop.pod].append(number)
         else:
             load.sent.append(number)
-            sent[hop.pod].append(number)
     return Mesh(
         hops,
         [loads[who] for who in sorted(loads)],
         {pod: Served(hops, numbers) for pod, numbers in by_pod.items()},
-        dict(sent),
         names,
     )
 
