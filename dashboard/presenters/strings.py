@@ -140,6 +140,9 @@ def trace_strings() -> dict[str, str]:
         "peer-service": _("calls a service that sent no spans"),
         "peer-external": _("calls a host outside"),
         "bothHalves": _("client and server"),
+        "seam": _("stitched"),
+        "seamId": _("put here by its x-request-id"),
+        "seamTime": _("put here since it lies within; only times say so"),
         "level": _("level {n}"),
         "logsHere": _("{n} events"),
         "repeatLabel": _(

@@ -103,9 +103,16 @@ def payload(request: HttpRequest, trace_ids: str) -> HttpResponse:
     """The binary payload."""
     found = _opened(trace_ids)
     shown = shown_of(found)
-    head = {**payload_head(shown), "version": 0}
+    head = {**payload_head(shown), "version": 0, "seams": _seams(found)}
     state = "-".join(f"{r.pk}.{r.version}" for r in found.records)
     return binary(request, build_payload(shown.trace, shown.extra, head), f'"{state}"')
+
+
+def _seams(found: Stitched) -> list[tuple[int, bool]]:
+    """Rows that were put below others, and whether by their request id."""
+    by = {seam.span_id: seam.by == "request-id" for seam in found.seams}
+    ids = enumerate(found.trace.span_ids)
+    return [(row, by[span_id]) for row, span_id in ids if span_id in by]
 
 
 @require_safe

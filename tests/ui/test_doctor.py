@@ -95,7 +95,8 @@ def test_two_halves_are_one_trace_on_their_page(
     assert page.status_code == 200
     text = page.content.decode()
     assert "stands below the request with the same x-request-id" in text
-    assert client.get(f"/stitched/{ids}/payload").content
+    payload = client.get(f"/stitched/{ids}/payload").content
+    assert b'"seams":[[1,true]]' in payload
     rows = client.get(f"/stitched/{ids}/statistics").json()
     assert rows
     names = [client.get(f"/stitched/{ids}/span/{n}").json() for n in range(3)]

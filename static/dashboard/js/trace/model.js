@@ -41,6 +41,7 @@ export function makeModel({ header, columns }) {
     if (!critical.has(row)) critical.set(row, []);
     critical.get(row).push(i);
   }
+  const seams = new Map(header.seams);
   return {
     header, columns, count, start, drawn, corrected: drawn, depth, subtree, parent, failedBelow, critical,
     place: (row) => place[row],
@@ -53,6 +54,7 @@ export function makeModel({ header, columns }) {
     version: (row) => header.versions[columns.version[row]],
     end: (row) => start[row] + columns.duration[row],
     peer: (row) => (columns.peer?.[row] ? header.peers[columns.peer[row] - 1] : null),
+    seam: (row) => (seams.has(row) ? (seams.get(row) ? "seamId" : "seamTime") : ""),
     pair: readPairs(columns, count, parent),
     ...readRepeats(columns, count),
     missing: readMissing(header, columns),

@@ -23,6 +23,8 @@ export function fillSpan(grid, made, row, place, marks) {
   if (failed) label += `, ${text("failed")}`;
   const told = toldOf(grid, row, server);
   if (told) label += `, ${told.words}`;
+  const seam = model.seam(row);
+  if (seam) label += `, ${text(seam)}`;
   made.root.setAttribute("aria-label", label);
   made.root.className = classes(grid, row, server);
   made.name.className = `cell name svc-${slot}`;
@@ -30,6 +32,7 @@ export function fillSpan(grid, made, row, place, marks) {
   if (failed) parts.push(icon("error", text("failed")));
   else if (marks.closed && model.failedBelow[row]) parts.push(icon("error-below", text("failedBelow")));
   if (told) parts.push(...told.signs);
+  if (seam) parts.push(el("span", { class: "seam", text: text("seam"), title: text(seam) }));
   if (marks.level) parts.push(el("span", { class: "version", text: String(marks.level), title: text("level", { n: marks.level }) }));
   if (above < 0 || !sameService(model, plan, above, named)) {
     parts.push(el("b", { class: "service", text: service }));
