@@ -137,6 +137,8 @@ def test_a_box_in_the_chart_narrows_the_search(browser: Any, board: Any) -> None
     area = page.locator("[data-scatter] .nsewdrag")
     area.wait_for()
     box = area.bounding_box()
+    kinds = page.get_by_role("group", name="Chart").bounding_box()
+    assert box["x"] + box["width"] <= kinds["x"]  # nothing is drawn below the buttons
     page.mouse.move(box["x"] + 1, box["y"] + 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 2, steps=5)
