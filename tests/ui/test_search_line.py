@@ -89,6 +89,8 @@ def test_a_line_that_fails_is_kept_and_says_where(client: Any) -> None:
     assert "service=web oops error\n            ^</pre>" in text
     assert 'value="service=web oops error"' in text
     assert "data-live=" not in text  # nothing but what was asked
+    assert "traces match" not in text  # nothing was looked for
+    assert "Nothing matches" not in text
 
 
 def test_the_other_view_of_a_search(client: Any) -> None:
