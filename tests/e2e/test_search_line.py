@@ -89,3 +89,18 @@ def test_a_fault_is_told_where_it_is(browser: Any, board: RunningSpanboard) -> N
     assert page.get_by_label("More conditions").is_hidden()
     assert violations(page) == []
     page.close()
+
+
+@pytest.mark.parametrize("width", [1440, 800, 390])
+def test_pages_are_as_wide_as_the_window(
+    browser: Any, board: RunningSpanboard, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(f"{board.url}/search")
+    page.locator("[data-scatter] .nsewdrag").wait_for()
+    wide = "document.documentElement.scrollWidth"
+    assert page.evaluate(wide) <= width
+    page.goto(f"{board.url}{page.locator('.trace-row').first.get_attribute('href')}")
+    page.locator(".overview .handle").last.wait_for()
+    assert page.evaluate(wide) <= width
+    page.close()
