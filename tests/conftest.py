@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.test import AsyncClient, Client
@@ -55,6 +56,19 @@ def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jaegers.Jaeger]
 def browser() -> Iterator[object]:
     """A real Chromium."""
     yield from chromium.launch()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page that fails the test on any script error."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    made = context.new_page()
+    faults: list[str] = []
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
+    yield made
+    context.close()
+    assert not faults
 
 
 @pytest.fixture

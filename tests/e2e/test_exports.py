@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.e2e.test_trace_views import CHAIN, LARGE, SMALL, board, page
+from tests.e2e.test_trace_views import CHAIN, LARGE, SMALL, board
 
 pytestmark = pytest.mark.browser
-__all__ = ["board", "page"]
+__all__ = ["board"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

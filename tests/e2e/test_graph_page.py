@@ -74,19 +74,6 @@ def thousand() -> Iterator[RunningSpanboard]:
     running.stop()
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that fails the test on any script error."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    made = context.new_page()
-    faults: list[str] = []
-    made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
-    yield made
-    context.close()
-    assert not faults
-
-
 def open_graph(page: Any, board: RunningSpanboard, query: str = "") -> None:
     page.goto(f"{board.url}/graph?lookback=1h{query}")
     page.wait_for_selector("[data-stage][data-drawn] .main-svg", timeout=30_000)

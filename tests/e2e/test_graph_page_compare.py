@@ -10,14 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.test_graph_page import open_graph, page
+from tests.e2e.test_graph_page import open_graph
 from tests.peers.axe import source, violations
 from tests.peers.bigsystem import BigSystem, body, post
 from tests.peers.need import until
 from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
-__all__ = ["page"]
 MINUTE_NS = 60 * 10**9
 
 

@@ -10,13 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.test_graph_page import OVERLAPS, open_graph, page
+from tests.e2e.test_graph_page import OVERLAPS, open_graph
 from tests.peers.bigsystem import body, post
 from tests.peers.need import until
 from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
-__all__ = ["page"]
 HOSTILE = "<img src=x onerror=document.title='hacked'> %{x} &amp; <b>"
 
 

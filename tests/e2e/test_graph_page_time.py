@@ -9,12 +9,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.e2e.test_graph_page import open_graph, page, started
+from tests.e2e.test_graph_page import open_graph, started
 from tests.peers.need import until
 from tests.peers.running import RunningSpanboard
 
 pytestmark = pytest.mark.browser
-__all__ = ["page"]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -44,19 +44,6 @@ def requests_of(board: RunningSpanboard, name: str) -> int:
     return next((row["calls"] for row in rows if row["service"] == name), 0)
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that fails the test on any script error."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    made = context.new_page()
-    faults: list[str] = []
-    made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
-    yield made
-    context.close()
-    assert not faults
-
-
 def test_from_the_overview_to_a_service_and_its_charts(page: Any, board: Any) -> None:
     page.goto(f"{board.url}/services?lookback=1h")
     page.click("thead a >> text=p95")

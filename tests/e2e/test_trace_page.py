@@ -110,19 +110,6 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     running.stop()
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that fails the test on any script error."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    made = context.new_page()
-    faults: list[str] = []
-    made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
-    yield made
-    context.close()
-    assert not faults
-
-
 def open_trace(
     page: Any, board: RunningSpanboard, number: int, query: str = ""
 ) -> None:

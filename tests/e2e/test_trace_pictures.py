@@ -14,11 +14,10 @@ from tests.e2e.test_trace_views import (
     board,
     cells,
     open_view,
-    page,
 )
 
 pytestmark = pytest.mark.browser
-__all__ = ["board", "page"]
+__all__ = ["board"]
 
 
 def focused_frame(page: Any) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_trace_page import page  # noqa: F401  (a page that fails on errors)
 from tests.peers.need import until
 from tests.peers.rich import TRACE_ID, rich_file
 from tests.peers.running import RunningSpanboard
@@ -30,25 +29,25 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     running.stop()
 
 
-def open_it(page: Any, board: RunningSpanboard, query: str = "") -> None:  # noqa: F811
+def open_it(page: Any, board: RunningSpanboard, query: str = "") -> None:
     page.goto(f"{board.url}/trace/{TRACE_ID}{query}")
     page.wait_for_selector("[data-ready]")
 
 
-def rows(page: Any) -> int:  # noqa: F811
+def rows(page: Any) -> int:
     return int(page.locator("[data-grid]").get_attribute("aria-rowcount"))
 
 
-def wait(page: Any, expression: str) -> None:  # noqa: F811
+def wait(page: Any, expression: str) -> None:
     """Until an expression is true; the page's policy forbids Playwright's own way."""
     until(lambda: page.evaluate(expression), expression, 10)
 
 
-def press(page: Any, name: str) -> None:  # noqa: F811
+def press(page: Any, name: str) -> None:
     page.locator(f"[data-{name}]").click()
 
 
-def test_300_calls_are_one_row_that_opens_in_two_steps(page: Any, board: Any) -> None:  # noqa: F811
+def test_300_calls_are_one_row_that_opens_in_two_steps(page: Any, board: Any) -> None:
     open_it(page, board)
     assert rows(page) == FOLDED
     repeat = page.locator(".span-row.repeat")
@@ -76,7 +75,7 @@ def test_300_calls_are_one_row_that_opens_in_two_steps(page: Any, board: Any) ->
 
 
 def test_client_and_server_become_one_row_with_the_network(
-    page: Any,  # noqa: F811
+    page: Any,
     board: Any,
 ) -> None:
     open_it(page, board)
@@ -99,7 +98,7 @@ def test_client_and_server_become_one_row_with_the_network(
     assert "GET /ratings/0" in chosen.inner_text()
 
 
-def test_a_caller_that_is_missing_has_a_row(page: Any, board: Any) -> None:  # noqa: F811
+def test_a_caller_that_is_missing_has_a_row(page: Any, board: Any) -> None:
     open_it(page, board)
     absent = page.locator(".span-row.missing")
     assert "caller missing" in absent.inner_text()
@@ -114,7 +113,7 @@ def test_a_caller_that_is_missing_has_a_row(page: Any, board: Any) -> None:  # n
     assert page.evaluate("document.activeElement.classList.contains('missing')")
 
 
-def test_only_one_part_can_be_shown_and_left_again(page: Any, board: Any) -> None:  # noqa: F811
+def test_only_one_part_can_be_shown_and_left_again(page: Any, board: Any) -> None:
     open_it(page, board)
     page.locator(".span-row", has_text="reviews:9080").focus()
     page.keyboard.press("r")
@@ -131,7 +130,7 @@ def test_only_one_part_can_be_shown_and_left_again(page: Any, board: Any) -> Non
     wait(page, "!location.search.includes('root=')")
 
 
-def test_short_spans_fold_and_bad_durations_are_told(page: Any, board: Any) -> None:  # noqa: F811
+def test_short_spans_fold_and_bad_durations_are_told(page: Any, board: Any) -> None:
     open_it(page, board)
     page.locator("[data-menu] summary").click()
     page.locator("[data-least]").fill("soon")
@@ -148,7 +147,7 @@ def test_short_spans_fold_and_bad_durations_are_told(page: Any, board: Any) -> N
     assert rows(page) == before + 1
 
 
-def test_siblings_sort_by_cost(page: Any, board: Any) -> None:  # noqa: F811
+def test_siblings_sort_by_cost(page: Any, board: Any) -> None:
     open_it(page, board, "?sort=duration")
     below = page.locator(".span-row[aria-level='8']:visible")
     found = below.evaluate_all(
@@ -163,7 +162,7 @@ def test_siblings_sort_by_cost(page: Any, board: Any) -> None:  # noqa: F811
     ]
 
 
-def test_only_matches_keeps_their_callers(page: Any, board: Any) -> None:  # noqa: F811
+def test_only_matches_keeps_their_callers(page: Any, board: Any) -> None:
     open_it(page, board)
     page.locator("[data-find-input]").fill("volumes")
     page.wait_for_selector("text=1 match")
@@ -177,7 +176,7 @@ def test_only_matches_keeps_their_callers(page: Any, board: Any) -> None:  # noq
     assert page.get_by_text("No span is left").is_visible()
 
 
-def test_levels_and_subtrees_fold_by_keys(page: Any, board: Any) -> None:  # noqa: F811
+def test_levels_and_subtrees_fold_by_keys(page: Any, board: Any) -> None:
     open_it(page, board)
     page.locator("#row-0").focus()
     page.keyboard.press("p")
@@ -195,7 +194,7 @@ def test_levels_and_subtrees_fold_by_keys(page: Any, board: Any) -> None:  # noq
     assert rows(page) == 5
 
 
-def test_details_below_the_rows_and_several_of_them(page: Any, board: Any) -> None:  # noqa: F811
+def test_details_below_the_rows_and_several_of_them(page: Any, board: Any) -> None:
     open_it(page, board)
     page.locator("[data-menu] summary").click()
     page.locator("[data-place][value=inline]").check()
@@ -220,7 +219,7 @@ def test_details_below_the_rows_and_several_of_them(page: Any, board: Any) -> No
     wait(page, "document.querySelectorAll('.inline-row').length === 0")
 
 
-def test_logs_are_marks_on_the_bar(page: Any, board: Any) -> None:  # noqa: F811
+def test_logs_are_marks_on_the_bar(page: Any, board: Any) -> None:
     open_it(page, board)
     page.wait_for_selector(".event-mark")
     failed = page.locator(".span-row", has_text="SELECT FOR UPDATE")
@@ -230,7 +229,7 @@ def test_logs_are_marks_on_the_bar(page: Any, board: Any) -> None:  # noqa: F811
     assert [round(place, 1) for place in places] == [88.4, 96.5]
 
 
-def test_back_and_forward_walk_through_what_was_done(page: Any, board: Any) -> None:  # noqa: F811
+def test_back_and_forward_walk_through_what_was_done(page: Any, board: Any) -> None:
     open_it(page, board)
     page.locator("#row-3").click()
     page.wait_for_selector(".panel .figures")
@@ -253,7 +252,7 @@ def test_back_and_forward_walk_through_what_was_done(page: Any, board: Any) -> N
     page.wait_for_selector(".panel .figures")
 
 
-def test_columns_resize_by_key_and_stay(page: Any, board: Any) -> None:  # noqa: F811
+def test_columns_resize_by_key_and_stay(page: Any, board: Any) -> None:
     open_it(page, board)
     bar = page.locator("[data-resize-name]")
     width = page.locator("#row-0 .name").bounding_box()["width"]
@@ -272,7 +271,7 @@ def test_columns_resize_by_key_and_stay(page: Any, board: Any) -> None:  # noqa:
     assert page.locator(".panel").bounding_box()["width"] == wide + 16
 
 
-def test_a_sentence_leads_to_its_spans(page: Any, board: Any) -> None:  # noqa: F811
+def test_a_sentence_leads_to_its_spans(page: Any, board: Any) -> None:
     open_it(page, board)
     page.locator(".sentences a", has_text="lock wait timeout").click()
     page.wait_for_selector(".panel .figures")
@@ -280,7 +279,7 @@ def test_a_sentence_leads_to_its_spans(page: Any, board: Any) -> None:  # noqa: 
     assert chosen.inner_text() == "SELECT FOR UPDATE"
 
 
-def test_events_of_a_nonsense_frame_are_refused(page: Any, board: Any) -> None:  # noqa: F811
+def test_events_of_a_nonsense_frame_are_refused(page: Any, board: Any) -> None:
     address = f"{board.url}/trace/{TRACE_ID}/events"
     for words in ("x", "", "-1", ",".join(["1"] * 65), "1" * 9):
         answer = page.request.get(address, params={"frames": words})
@@ -289,7 +288,7 @@ def test_events_of_a_nonsense_frame_are_refused(page: Any, board: Any) -> None: 
     assert page.request.get(address, params={"frames": "9999"}).json()["events"] == {}
 
 
-def test_rows_tell_status_and_silent_peers(page: Any, board: Any) -> None:  # noqa: F811
+def test_rows_tell_status_and_silent_peers(page: Any, board: Any) -> None:
     open_it(page, board)
     rated = page.locator(".span-row", has_text="GET /ratings/0")
     assert rated.locator(".status.bad").inner_text() == "500"
@@ -300,7 +299,7 @@ def test_rows_tell_status_and_silent_peers(page: Any, board: Any) -> None:  # no
     )
 
 
-def test_time_zooms_by_axis_wheel_and_keys(page: Any, board: Any) -> None:  # noqa: F811
+def test_time_zooms_by_axis_wheel_and_keys(page: Any, board: Any) -> None:
     open_it(page, board)
     axis = page.locator("[data-axis]").bounding_box()
     y = axis["y"] + 10
@@ -320,7 +319,7 @@ def test_time_zooms_by_axis_wheel_and_keys(page: Any, board: Any) -> None:  # no
     assert end.get_attribute("aria-valuetext") == "1.66\u202fs"
 
 
-def test_paper_shows_all_rows(page: Any, board: Any) -> None:  # noqa: F811
+def test_paper_shows_all_rows(page: Any, board: Any) -> None:
     open_it(page, board, "?folds=0")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
@@ -330,7 +329,7 @@ def test_paper_shows_all_rows(page: Any, board: Any) -> None:  # noqa: F811
     until(lambda: page.locator(".span-row:visible").count() < 100, "fewer rows", 5)
 
 
-def test_a_span_leads_to_its_edge_in_the_graph(page: Any, board: Any) -> None:  # noqa: F811
+def test_a_span_leads_to_its_edge_in_the_graph(page: Any, board: Any) -> None:
     open_it(page, board, f"?span={9:016x}")
     page.wait_for_selector(".panel .figures")
     page.locator(".panel header a", has_text="Service graph").click()

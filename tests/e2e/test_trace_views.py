@@ -85,19 +85,6 @@ def board(tmp_path_factory: Any) -> Iterator[RunningSpanboard]:
     running.stop()
 
 
-@pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
-    """A page that fails the test on any script error."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    made = context.new_page()
-    faults: list[str] = []
-    made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("console", lambda m: faults.append(m.text) if m.type == "error" else None)
-    yield made
-    context.close()
-    assert not faults
-
-
 def open_view(page: Any, board: Any, trace_id: str, view: str, more: str = "") -> None:
     page.goto(f"{board.url}/trace/{trace_id}?view={view}{more}")
     page.wait_for_selector(f"#view-{view}[data-shown]", timeout=60_000)
