@@ -8,20 +8,17 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-FORWARDING = frozenset(
-    (
-        "forwarded",
-        "via",
-        "x-real-ip",
-        "x-client-ip",
-        "x-original-host",
-        "x-original-forwarded-for",
-        "cf-connecting-ip",
-        "true-client-ip",
-        "x-envoy-external-address",
-        "tailscale-user-login",
-    )
+# Headers in which proxies name whom they forward for, one each.
+ONE_ADDRESS = (
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-original-forwarded-for",
+    "cf-connecting-ip",
+    "true-client-ip",
+    "x-envoy-external-address",
 )
+FORWARDING = frozenset((*ONE_ADDRESS, "via", "x-original-host", "tailscale-user-login"))
 
 
 def is_loopback(host: str) -> bool:
@@ -96,6 +93,15 @@ def forwarded_for(headers: Mapping[str, str]) -> list[str]:
     """The addresses that proxies say to have forwarded for, the first first."""
     text = headers.get("x-forwarded-for", "") or ""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def claimed(headers: Mapping[str, str]) -> list[str]:
+    """All that any proxy's header says of where a request comes from.
+
+    What ``Forwarded`` says is told as it stands: no address, so in no network.
+    """
+    told = (headers.get(name, "") or "" for name in ONE_ADDRESS)
+    return [*forwarded_for(headers), *(text for text in told if text)]
 
 
 def visitor(peer: str, headers: Mapping[str, str], proxies: Iterable[Network]) -> str:

@@ -14,7 +14,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from dashboard.access.addresses import (
-    forwarded_for,
+    claimed,
     host_name,
     is_forwarded,
     is_loopback,
@@ -76,7 +76,7 @@ def may_send(asked: Asked) -> bool:
     here = is_within("127.0.0.1", networks)
     return all(
         is_within(address, networks) or (here and is_own(address))
-        for address in (asked.peer, *forwarded_for(asked.headers))
+        for address in (asked.peer, *claimed(asked.headers))
     )
 
 

@@ -222,6 +222,10 @@ def test_an_ended_token_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         ("10.20.0.4", {}, 200),
         ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, 401),
         ("127.0.0.1", {"X-Forwarded-For": "10.20.0.9"}, 200),
+        ("127.0.0.1", {"X-Real-IP": "203.0.113.9"}, 401),
+        ("127.0.0.1", {"X-Real-IP": "10.20.0.9"}, 200),
+        ("127.0.0.1", {"CF-Connecting-IP": "203.0.113.9"}, 401),
+        ("127.0.0.1", {"Forwarded": "for=203.0.113.9"}, 401),
     ],
 )
 def test_spans_come_without_a_token_from_named_networks_only(
