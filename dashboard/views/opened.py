@@ -14,6 +14,7 @@ from dashboard.analysis.tag_values import Frames
 from dashboard.presenters.notes import kept_rows
 from dashboard.presenters.shares import snapshot_facts
 from dashboard.presenters.shown import Shown
+from dashboard.share_models import ShareLink
 from dashboard.traces import codec
 from dashboard.traces.trace import Trace
 from dashboard.views import share, trace
@@ -27,8 +28,17 @@ class Opened:
     details: bytes  # the stored blob
     source: str
     version: int
-    snapshot: dict[str, Any] | None = None  # facts of a share
-    notes: tuple[dict[str, Any], ...] = ()  # that a share has kept
+    link: ShareLink | None = None  # of a share
+
+    @property
+    def snapshot(self) -> dict[str, Any] | None:
+        """Facts of a share."""
+        return None if self.link is None else snapshot_facts(self.link)
+
+    @property
+    def notes(self) -> list[dict[str, Any]]:
+        """Notes and pins that a share has kept."""
+        return [] if self.link is None else kept_rows(self.link.snapshot.notes)
 
     def frames(self) -> Frames:
         """The details, frame by frame."""
@@ -74,8 +84,7 @@ def of_share(answer: Answer) -> Answer:
             bytes(snapshot.details),
             snapshot.source_name,
             0,
-            snapshot_facts(link),
-            tuple(kept_rows(snapshot.notes)),
+            link,
         )
         return share.private(answer(request, opened, **more))
 

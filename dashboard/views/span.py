@@ -10,68 +10,38 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
 
 from dashboard.presenters.neighbours import Stored
-from dashboard.presenters.shown import Shown
-from dashboard.presenters.span_details import (
-    Opened,
-    more_of,
-    span_details,
-    whole_value,
-)
+from dashboard.presenters.span_details import Opened as OpenedSpan
+from dashboard.presenters.span_details import more_of, span_details, whole_value
 from dashboard.reads.traces import stored_ids
 from dashboard.traces import codec
 from dashboard.traces.ids import normalise_trace_id
-from dashboard.views import share
-from dashboard.views.trace import grown_text, record_or_404, shown_of
-
-Answer = Callable[[Opened], dict[str, Any]]
+from dashboard.views.opened import Opened, of_share, of_trace, refusal
 
 
-def details_answer(opened: Opened) -> dict[str, Any]:
-    """Details of a row, with links to other stored traces."""
-    return _details(opened, stored_ids)
+def details_answer(request: HttpRequest, opened: Opened, row: int) -> HttpResponse:
+    """Details of a row; those of a stored trace lead to other stored traces."""
+    stored = None if opened.link is not None else stored_ids
+    return _answered(opened, row, partial(_details, stored=stored))
 
 
-@require_safe
-def span(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
-    """Details of one row; ``v`` is the version that the page shows."""
-    return _stored(request, trace_id, row, details_answer)
-
-
-@require_safe
-def more(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
+def more_answer(request: HttpRequest, opened: Opened, row: int) -> HttpResponse:
     """A further page of the tags, process tags, logs or fields of one log."""
-    return _stored(request, trace_id, row, more_answer(request))
+    part = request.GET.get("part", "")
+    return _answered(opened, row, lambda span: more_of(span, part, _first(request)))
 
 
-@require_safe
-def value(request: HttpRequest, trace_id: str, row: int) -> HttpResponse:
+def value_answer(request: HttpRequest, opened: Opened, row: int) -> HttpResponse:
     """One whole value, a million characters an answer."""
-    return _stored(request, trace_id, row, value_answer(request))
+    address = request.GET.get("at", "")
+    return _answered(
+        opened, row, lambda span: whole_value(span, address, _first(request))
+    )
 
 
-@require_safe
-def share_span(request: HttpRequest, token: str, row: int) -> HttpResponse:
-    """Details of one row of a snapshot."""
-    return _shared(request, token, row, partial(_details, stored=None))
-
-
-@require_safe
-def share_more(request: HttpRequest, token: str, row: int) -> HttpResponse:
-    """``more`` of a snapshot."""
-    return _shared(request, token, row, more_answer(request))
-
-
-@require_safe
-def share_value(request: HttpRequest, token: str, row: int) -> HttpResponse:
-    """``value`` of a snapshot."""
-    return _shared(request, token, row, value_answer(request))
-
-
-def _details(opened: Opened, stored: Stored | None) -> dict[str, Any]:
-    found = span_details(opened, stored)
+def _details(span: OpenedSpan, stored: Stored | None) -> dict[str, Any]:
+    found = span_details(span, stored)
     for ref in found["references"]:
         leads = stored is not None and not ref["here"]
         ref["url"] = _trace_url(ref) if leads else ""
@@ -88,16 +58,6 @@ def _trace_url(ref: dict[str, Any]) -> str:
     return f"{url}?{urlencode({'span': ref['span_id']})}"
 
 
-def more_answer(request: HttpRequest) -> Answer:
-    part = request.GET.get("part", "")
-    return lambda opened: more_of(opened, part, _first(request))
-
-
-def value_answer(request: HttpRequest) -> Answer:
-    address = request.GET.get("at", "")
-    return lambda opened: whole_value(opened, address, _first(request))
-
-
 def _first(request: HttpRequest) -> int:
     """Where a page begins; raises ``ValueError`` for what is no place."""
     word = request.GET.get("from", "0")
@@ -106,32 +66,18 @@ def _first(request: HttpRequest) -> int:
     return int(word)
 
 
-def _stored(
-    request: HttpRequest, trace_id: str, row: int, answer: Answer
+def _answered(
+    opened: Opened, row: int, answer: Callable[[OpenedSpan], dict[str, Any]]
 ) -> HttpResponse:
-    record = record_or_404(trace_id)
-    wanted = request.GET.get("v", "")
-    if wanted and wanted != str(record.version):
-        return _refuse(409, grown_text())
-    return row_answer(shown_of(record), bytes(record.details), row, answer)
-
-
-def _shared(request: HttpRequest, token: str, row: int, answer: Answer) -> HttpResponse:
-    link = share.link_or_404(request, token)
-    details = bytes(link.snapshot.details)
-    return share.private(row_answer(share.shown_of(link), details, row, answer))
-
-
-def row_answer(shown: Shown, details: bytes, row: int, answer: Answer) -> HttpResponse:
-    if row >= len(shown.trace):
-        return _refuse(404, _("There is no such span."))
-    opened = Opened(shown, row, partial(codec.read_detail, details))
+    if row >= len(opened.shown.trace):
+        return refusal(404, _("There is no such span."))
+    span = OpenedSpan(opened.shown, row, partial(codec.read_detail, opened.details))
     try:
-        return JsonResponse(answer(opened))
+        return JsonResponse(answer(span))
     except IndexError:
-        return _refuse(404, _("The span has no such value."))
+        return refusal(404, _("The span has no such value."))
     except ValueError:
-        return _refuse(
+        return refusal(
             400,
             _(
                 "Name a list or a value, such as tags, tags.12 or logs.4.2, and a "
@@ -140,5 +86,9 @@ def row_answer(shown: Shown, details: bytes, row: int, answer: Answer) -> HttpRe
         )
 
 
-def _refuse(status: int, words: str) -> JsonResponse:
-    return JsonResponse({"ok": False, "error": words, "status": status}, status=status)
+span = of_trace(details_answer)
+more = of_trace(more_answer)
+value = of_trace(value_answer)
+share_span = of_share(details_answer)
+share_more = of_share(more_answer)
+share_value = of_share(value_answer)

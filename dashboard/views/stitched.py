@@ -122,36 +122,10 @@ def find(request: HttpRequest, trace_ids: str) -> HttpResponse:
     return find_answer(request, found.trace, found.details)
 
 
-@require_safe
-def log_times(request: HttpRequest, trace_ids: str) -> HttpResponse:
-    """Log times of some frames."""
-    found = _opened(trace_ids)
-    return events.times_answer(request, found.trace, found.details)
-
-
-def _span(trace_ids: str, row: int, answer: span.Answer) -> HttpResponse:
-    found = _opened(trace_ids)
-    return span.row_answer(shown_of(found), found.details, row, answer)
-
-
-@require_safe
-def one(request: HttpRequest, trace_ids: str, row: int) -> HttpResponse:
-    """One span."""
-    return _span(trace_ids, row, span.details_answer)
-
-
-@require_safe
-def more(request: HttpRequest, trace_ids: str, row: int) -> HttpResponse:
-    """A further page of one list of a span."""
-    return _span(trace_ids, row, span.more_answer(request))
-
-
-@require_safe
-def value(request: HttpRequest, trace_ids: str, row: int) -> HttpResponse:
-    """One whole value of a span."""
-    return _span(trace_ids, row, span.value_answer(request))
-
-
+log_times = of_stitched(events.times_answer)
+one = of_stitched(span.details_answer)
+more = of_stitched(span.more_answer)
+value = of_stitched(span.value_answer)
 statistics = of_stitched(trace_views.statistics_answer)
 rows = of_stitched(trace_views.rows_answer)
 graph = of_stitched(trace_views.graph_answer)

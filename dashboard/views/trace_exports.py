@@ -57,8 +57,9 @@ def download_answer(request: HttpRequest, opened: Opened) -> HttpResponse:
         )
     if name == "svg":
         theme = "dark" if request.GET.get("theme") == "dark" else "light"
+        captured = (opened.snapshot or {}).get("captured", "")
         picture = trace_picture(
-            opened.shown, captured="", theme=theme, width=PICTURE_WIDTH
+            opened.shown, captured=captured, theme=theme, width=PICTURE_WIDTH
         )
         body = picture.encode("utf-8", "replace")
         return attached(body, "image/svg+xml; charset=utf-8", trace.trace_id, "svg")

@@ -157,3 +157,7 @@ def test_a_stored_trace_is_downloaded_as_a_picture() -> None:
     said = texts(answer.content)
     assert "shop GET /cart" in said
     assert not any("captured" in words for words in said)
+    # That of a share tells when it was captured, as its page does.
+    _, token = shares.create_snapshot_share(record, days=1)
+    answer = client.get(f"/s/{token}/download?format=svg")
+    assert "captured" in texts(answer.content)[-1]
