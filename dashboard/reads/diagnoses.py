@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from django.db.models import Q, QuerySet
 
-from django.db.models import QuerySet
-
+from dashboard.doctor.findings import SUSPECT
 from dashboard.doctor_models import Diagnosis, DoctorState
 from dashboard.reads.traces import visible_sources
 
-LIVING: dict[str, Any] = {"cleared_at": None, "dismissed_at": None}
+ALARMING = Q(cleared_at=None, dismissed_at=None) & ~Q(certainty=SUSPECT)
 
 
 def diagnoses(source: str = "") -> QuerySet[Diagnosis]:
@@ -20,7 +19,7 @@ def diagnoses(source: str = "") -> QuerySet[Diagnosis]:
 
 def open_count() -> int:
     """How many findings should trouble somebody: not those that are only suspect."""
-    living = Diagnosis.objects.filter(**LIVING).exclude(certainty="suspect")
+    living = Diagnosis.objects.filter(ALARMING)
     if not living.exists():  # the usual case asks nothing else
         return 0
     return living.filter(source__in=visible_sources()).count()
@@ -29,7 +28,7 @@ def open_count() -> int:
 def accused(source: str = "") -> dict[str, list[Diagnosis]]:
     """Open findings by service, for signs on other pages."""
     found: dict[str, list[Diagnosis]] = {}
-    for one in diagnoses(source).filter(**LIVING).exclude(certainty="suspect"):
+    for one in diagnoses(source).filter(ALARMING):
         found.setdefault(one.service, []).append(one)
     return found
 
@@ -41,9 +40,12 @@ def states(source: str = "") -> list[DoctorState]:
 
 
 def about_trace(trace_id: str, source_id: int) -> list[tuple[Diagnosis, str]]:
-    """Open findings that name a trace as evidence, with the other half's trace id."""
+    """Open findings that name a trace as evidence, with the other half's trace id.
+
+    Those that are only suspect alarm nobody here either.
+    """
     told = []
-    for one in Diagnosis.objects.filter(source_id=source_id, **LIVING):
+    for one in Diagnosis.objects.filter(ALARMING, source_id=source_id):
         pairs = one.evidence.get("pairs") or []
         other = next(
             (b if a == trace_id else a for a, b in pairs if trace_id in (a, b)), ""

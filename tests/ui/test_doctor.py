@@ -83,6 +83,12 @@ def test_other_pages_bear_a_sign(client: Client, found: Diagnosis) -> None:
         assert "front v1 does not pass the trace context on to back" in trace
         assert "Open both halves as one" in trace
     assert 'title="Open findings">1<' in client.get("/search").content.decode()
+    Diagnosis.objects.update(certainty="suspect")
+    assert (
+        "Open both halves as one"
+        not in client.get(f"/trace/{found.evidence['traces'][0]}").content.decode()
+    )
+    Diagnosis.objects.update(certainty="certain")
     doctor.dismiss(found, LOCAL, True)
     assert 'title="Open findings"' not in client.get("/search").content.decode()
 
