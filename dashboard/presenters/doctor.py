@@ -152,10 +152,13 @@ def explanation(found: Diagnosis) -> str:
     said = words.get((found.rule, variant)) or words.get((found.rule, ""), "")
     said %= values
     if values["well"]:
-        said += " " + _(
-            "Version %(well)s behind the same kind of sidecar does it right, so the "
-            "fault is in the application, not in the mesh."
-        ) % {"well": values["well"]}
+        beside = _("Version %(well)s does it right.")
+        if found.evidence.get("dialect"):  # a sidecar's
+            beside = _(
+                "Version %(well)s behind the same kind of sidecar does it right, so "
+                "the fault is in the application, not in the mesh."
+            )
+        said += " " + beside % values
     return said
 
 

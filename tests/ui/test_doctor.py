@@ -61,6 +61,19 @@ def test_scripts_get_the_same(client: Client, found: Diagnosis) -> None:
     assert data["silent"] == [["back.default", "v1", "calls-nobody"]]
 
 
+def test_a_version_without_a_sidecar_is_not_said_to_have_one(
+    client: Client, found: Diagnosis
+) -> None:
+    found.evidence["values"]["well"] = ["v2"]
+    found.save()
+    assert "Version v2 behind the same kind" in client.get("/doctor").content.decode()
+    found.evidence["dialect"] = ""
+    found.save()
+    page = client.get("/doctor").content.decode()
+    assert "Version v2 does it right." in page
+    assert "sidecar" not in page
+
+
 def test_a_finding_can_be_called_no_fault(client: Client, found: Diagnosis) -> None:
     answer = client.post(f"/doctor/{found.pk}/judge", {"dismiss": "1"})
     assert answer.status_code == 302
